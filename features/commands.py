@@ -1,0 +1,7 @@
+"""The commands that `features` brings to `sharepicks`."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer()
