@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from features.contract import TABLE_BY_NAME, TABLES, Column
@@ -18,6 +19,7 @@ from recsys.errors import DataError, UsageError
 
 ENDINGS = (".parquet", ".csv", ".csv.gz")
 INFO_FILE = "dataset.toml"
+QUARANTINE_FOLDER = "quarantine"  # inside a dataset: source rows an importer left out, with their reasons
 
 ARROW_TYPES: Mapping[str, pa.DataType] = {
     "id": pa.string(), "text": pa.string(), "currency": pa.string(), "choice": pa.string(),
@@ -89,7 +91,8 @@ class DatasetWriter:
     """Writes a dataset beside its place and renames it there when the `with` block ends well.
 
     Tables may be appended to in chunks, so that one larger than memory can be streamed. Columns absent from
-    the first chunk of a table are absent from its file.
+    the first chunk of a table are absent from its file. `n_rows` counts what was written, by table;
+    `n_quarantined` by name of the source file; `imported_from` is the importer that made the dataset.
     """
 
     def __init__(
@@ -101,6 +104,9 @@ class DatasetWriter:
         self.timeless = timeless
         self.priceless = priceless
         self.notes: list[str] = []
+        self.n_rows: dict[str, int] = {}
+        self.n_quarantined: dict[str, int] = {}
+        self.imported_from: str | None = None
         self._partial = path.parent / f".{path.name}.partial"
         self._writers: dict[str, pq.ParquetWriter] = {}
 
@@ -120,6 +126,16 @@ class DatasetWriter:
                 self._partial / f"{table_name}.parquet", schema, compression="zstd"
             )
         self._writers[table_name].write_table(table)
+        self.n_rows[table_name] = self.n_rows.get(table_name, 0) + table.num_rows
+
+    def quarantine(self, name: str, rows: pa.Table) -> None:
+        """Keep source rows that were left out, whole and with their reasons, as `quarantine/NAME.csv`."""
+        if name in self.n_quarantined:
+            raise ValueError(f"quarantine {name} was already written")
+        folder = self._partial / QUARANTINE_FOLDER
+        folder.mkdir(exist_ok=True)
+        pa_csv.write_csv(rows, folder / f"{name}.csv")
+        self.n_quarantined[name] = rows.num_rows
 
     def note(self, sentence: str) -> None:
         """Record what could not be carried over from the source."""
@@ -140,6 +156,8 @@ class DatasetWriter:
 
     def _info_text(self) -> str:
         lines = [f"timeless = {str(self.timeless).lower()}", f"priceless = {str(self.priceless).lower()}"]
+        if self.imported_from is not None:
+            lines.append(f"imported_from = {_toml_string(self.imported_from)}")
         if self.notes:
             quoted = ",\n".join("  " + _toml_string(note) for note in self.notes)
             lines.append(f"notes = [\n{quoted},\n]")
