@@ -1,0 +1,73 @@
+"""The FastAPI app: routes over one keeper of snapshots."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from serving.errors import install_error_handlers
+from serving.logs import write_logs_to_stderr
+from serving.metrics import Metrics
+from serving.request_log import RequestLog
+from serving.routes_operation import operation_router
+from serving.routes_picks import picks_router
+from serving.service import Service
+from serving.settings import Settings, settings_from
+from serving.snapshots import Outcome, Served, SnapshotKeeper, keep_fresh, open_served
+
+
+def create_app(settings: Settings, open_snapshot: Callable[[Path], Served] = open_served) -> FastAPI:
+    """The service over the snapshots of a folder.
+
+    It answers at once; /readyz says when the first snapshot serves. `app.state.service` holds the keeper.
+    The pages /docs and /redoc are off: they load scripts from other hosts.
+    """
+    service = Service(
+        settings,
+        SnapshotKeeper(settings.snapshots, open_snapshot),
+        Metrics(multiprocess=settings.n_workers > 1),
+    )
+    app = FastAPI(
+        title="Sharepicks",
+        summary="Good-value picks for shop owners and their circles",
+        version=version("sharepicks"),
+        openapi_url=None,  # the operation routes serve it, logged and counted as they are
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    app.state.service = service
+    app.include_router(picks_router(service))
+    app.include_router(operation_router(service, app.openapi))
+    install_error_handlers(app)
+    app.add_middleware(RequestLog, metrics=service.metrics)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+
+    def note(outcome: Outcome) -> None:
+        service.metrics.snapshot_looked_at(outcome, service.keeper.served)
+
+    watching = asyncio.create_task(keep_fresh(service.keeper, service.settings.poll_every_s, note))
+    try:
+        yield
+    finally:
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+
+
+def create_worker_app() -> FastAPI:
+    """The app of one worker process, its settings taken from the environment its parent prepared."""
+    write_logs_to_stderr()
+    return create_app(settings_from(os.environ))

@@ -1,0 +1,105 @@
+"""What the service counts, for Prometheus.
+
+With several worker processes the values live in files under PROMETHEUS_MULTIPROC_DIR, which must be set
+before this module is first imported; a scrape of any worker then shows the sum of all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from datetime import datetime
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from recsys.domain import Reply
+from serving.snapshots import Outcome, Served
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+SECONDS = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+
+
+class Metrics:
+    """Counters of one process (or, with `multiprocess`, of all workers of one service)."""
+
+    def __init__(self, *, multiprocess: bool = False) -> None:
+        self._multiprocess = multiprocess
+        self._registry = registry = CollectorRegistry()
+        if not multiprocess:
+            ProcessCollector(registry=registry)
+        self._seconds = Histogram(
+            "sharepicks_request_seconds", "Time from request to reply",
+            ["route", "status"], buckets=SECONDS, registry=registry,
+        )  # fmt: skip
+        self._picks = Counter(
+            "sharepicks_picks", "Picks given, by the source that proposed them", ["source"], registry=registry
+        )
+        self._fallbacks = Counter(
+            "sharepicks_fallbacks", "Replies to owners the snapshot does not know, by step of the ladder",
+            ["fallback"], registry=registry,
+        )  # fmt: skip
+        self._short = Counter(
+            "sharepicks_short_replies", "Replies with fewer picks than asked for", registry=registry
+        )
+        self._outcomes = Counter(
+            "sharepicks_snapshot_swaps", "Candidates that became the serving snapshot or were refused",
+            ["outcome"], registry=registry,
+        )  # fmt: skip
+        self._info = Gauge(
+            "sharepicks_snapshot_info", "1 for the serving snapshot", ["snapshot_id"],
+            registry=registry, multiprocess_mode="mostrecent",
+        )  # fmt: skip
+        self._age = Gauge(
+            "sharepicks_snapshot_age_seconds", "Time since the moment the serving snapshot knows (as_of)",
+            registry=registry, multiprocess_mode="mostrecent",
+        )  # fmt: skip
+        self._ready = Gauge(
+            "sharepicks_ready", "1 when a usable snapshot serves", registry=registry, multiprocess_mode="min"
+        )
+        self._shown_id: str | None = None
+
+    def request_done(self, route: str, status: int, seconds: float) -> None:
+        """Count one request; `route` is the template, never the path that came."""
+        self._seconds.labels(route, str(status)).observe(seconds)
+
+    def reply_given(self, reply: Reply, n_asked: int) -> None:
+        """Count the picks of one reply by source, and what was special about it."""
+        for source, n_picks in Tally(pick.source for pick in reply.picks).items():
+            self._picks.labels(source).inc(n_picks)
+        if reply.fallback is not None:
+            self._fallbacks.labels(reply.fallback).inc()
+        if len(reply.picks) < n_asked:
+            self._short.inc()
+
+    def snapshot_looked_at(self, outcome: Outcome, served: Served | None) -> None:
+        """Count what became of a candidate and show which snapshot serves."""
+        self._ready.set(0 if served is None else 1)
+        if outcome == "same":
+            return
+        self._outcomes.labels(outcome).inc()
+        if served is None or served.snapshot_id == self._shown_id:
+            return
+        if self._shown_id is not None:
+            self._info.labels(self._shown_id).set(0)
+            if not self._multiprocess:  # files of several processes cannot drop a label
+                self._info.remove(self._shown_id)
+        self._info.labels(served.snapshot_id).set(1)
+        self._shown_id = served.snapshot_id
+
+    def exposition(self, served: Served | None, now: datetime) -> bytes:
+        """Every metric in the text format of Prometheus."""
+        if served is not None and served.as_of is not None:
+            self._age.set((now - served.as_of).total_seconds())
+        if not self._multiprocess:
+            return generate_latest(self._registry)
+        all_workers = CollectorRegistry()
+        MultiProcessCollector(all_workers)  # type: ignore[no-untyped-call]
+        return generate_latest(all_workers)

@@ -1,0 +1,87 @@
+"""The settings of one service, read once from the command's arguments and the environment."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsys.errors import ConfigError, UsageError
+
+PREFIX = "SHAREPICKS_"
+DEFAULT_SNAPSHOTS = Path("snapshots")
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8000
+MAX_WORKERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the service can be told.
+
+    `snapshots`: one snapshot folder or a registry folder. `poll_every_s`: how often the pointer is read.
+    `body_within_s`: how long a request body may take to arrive. `n_workers`: server processes.
+    """
+
+    snapshots: Path = DEFAULT_SNAPSHOTS
+    poll_every_s: float = 1.0
+    body_within_s: float = 10.0
+    n_workers: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.poll_every_s <= 3600:
+            raise ConfigError(f"poll_every_s must be above 0 and at most 3600; got {self.poll_every_s}")
+        if not 0 < self.body_within_s <= 300:
+            raise ConfigError(f"body_within_s must be above 0 and at most 300; got {self.body_within_s}")
+        if not 1 <= self.n_workers <= MAX_WORKERS:
+            raise ConfigError(f"workers must be 1 to {MAX_WORKERS}; got {self.n_workers}")
+
+    def to_environment(self) -> dict[str, str]:
+        """The same settings as variables, for the worker processes."""
+        return {
+            PREFIX + "SNAPSHOTS": str(self.snapshots),
+            PREFIX + "POLL_EVERY_S": repr(self.poll_every_s),
+            PREFIX + "BODY_WITHIN_S": repr(self.body_within_s),
+            PREFIX + "WORKERS": str(self.n_workers),
+        }
+
+
+def settings_from(environment: Mapping[str, str]) -> Settings:
+    """Settings from SHAREPICKS_* variables over the defaults; ConfigError when a value is no number."""
+    return Settings(
+        snapshots=Path(environment.get(PREFIX + "SNAPSHOTS") or DEFAULT_SNAPSHOTS),
+        poll_every_s=_number(environment, "POLL_EVERY_S", 1.0),
+        body_within_s=_number(environment, "BODY_WITHIN_S", 10.0),
+        n_workers=int(_number(environment, "WORKERS", 1)),
+    )
+
+
+def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(PREFIX + name, "")
+    if not text:
+        return default
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(f"{PREFIX}{name} must be a number; got {text[:40]!r}") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def refuse_open_door(host: str, *, insecure_no_keys: bool) -> None:
+    """UsageError when the service would listen beyond this machine while it has no keys to ask for."""
+    if is_loopback(host) or insecure_no_keys:
+        return
+    raise UsageError(
+        f"host {host} can be reached from other machines and no key is configured, so anybody could read "
+        f"every owner's picks; keep {DEFAULT_HOST} behind your own gateway, or add --insecure-no-keys"
+    )
