@@ -2,6 +2,78 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+if TYPE_CHECKING:
+    from features.importers import ImportSummary
+
 app = typer.Typer()
+
+
+@app.command(name="import")
+def import_(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="beidian, taobao-share, online-retail, interactions, complete-journey or segment",
+        ),
+    ],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SRC",
+            help="The source's folder; one file for interactions and segment; - for complete-journey",
+        ),
+    ],
+    path: Annotated[Path, typer.Argument(metavar="DIR", help="The dataset to write: a new folder")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text")] = False,
+) -> None:
+    """Make a dataset of data in a known source's own format.
+
+    Example: sharepicks import beidian data/beidian town
+
+    What the source has and a dataset cannot say is printed and kept in DIR/dataset.toml; rows left out stand
+    in DIR/quarantine with their reasons. A dataset the same importer wrote to DIR before is replaced.
+    """
+    from rich.console import Console
+
+    from features.importers import import_into
+
+    console = Console(stderr=True)
+    if sys.stderr.isatty():
+        with console.status(f"importing {name} from {source} …"):
+            summary = import_into(name, source, path)
+    else:
+        summary = import_into(name, source, path)
+    typer.echo(_import_json(summary) if as_json else _import_text(summary))
+
+
+def _import_json(summary: ImportSummary) -> str:
+    return json.dumps(
+        {
+            "importer": summary.importer,
+            "path": str(summary.path),
+            "n_rows": dict(summary.n_rows),
+            "n_quarantined": dict(summary.n_quarantined),
+            "notes": list(summary.notes),
+        },
+        ensure_ascii=False,
+    )
+
+
+def _import_text(summary: ImportSummary) -> str:
+    lines = [f"{summary.path}: a dataset of {summary.importer}"]
+    lines += [f"  {table:<14}{n_rows:>12,} rows" for table, n_rows in summary.n_rows.items()]
+    lines += [
+        f"  left out      {n_rows:>12,} rows, in {summary.path / 'quarantine' / f'{name}.csv'}"
+        for name, n_rows in summary.n_quarantined.items()
+    ]
+    lines += ["What was not carried over:"] + [f"  - {note}" for note in summary.notes]
+    lines.append(f"Next: sharepicks check {summary.path}")
+    return "\n".join(lines)
