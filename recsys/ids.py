@@ -70,10 +70,11 @@ class IdList(StringColumn):
         return bytes(self._bytes[self._starts[row] : self._starts[row + 1]])
 
     def _first_not_before(self, key: bytes) -> int:
+        starts, content = self._starts, self._bytes
         low, high = 0, len(self)
         while low < high:
             middle = (low + high) >> 1
-            if self._key(middle) < key:
+            if content[starts[middle] : starts[middle + 1]].tobytes() < key:
                 low = middle + 1
             else:
                 high = middle
