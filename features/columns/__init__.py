@@ -1,0 +1,1 @@
+"""Columns as of a moment: what is known of each product, owner and circle."""

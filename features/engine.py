@@ -1,0 +1,128 @@
+"""The engine under the features: an Ibis backend with a place for intermediate tables.
+
+Everything that only DuckDB can do is in this file, so that graphs and columns stay expressions which
+another engine can run too. Intermediate tables go through plain SQL here rather than through Ibis'
+`create_table` and `cache`, which need matching releases of sqlglot and DuckDB.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ibis
+import ibis.expr.operations as ops
+import numpy as np
+import pyarrow as pa
+
+from features.arrays import Array, column_arrays
+
+
+class Engine:
+    """A DuckDB in a folder of its own, which goes away with it."""
+
+    def __init__(self, *, memory_limit_mb: int, threads: int) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="sharepicks-window-"))
+        self._serial = 0
+        try:
+            self.backend: Any = ibis.duckdb.connect(
+                str(self._folder / "window.duckdb"),
+                memory_limit=f"{memory_limit_mb}MB",
+                threads=threads,
+                temp_directory=str(self._folder / "spill"),
+                preserve_insertion_order="false",  # every result is sorted when it leaves
+                autoinstall_known_extensions="false",  # nothing is fetched from the network
+            )
+            self.backend.raw_sql("SET enable_progress_bar = false").fetchall()  # it writes to standard output
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+
+    def close(self) -> None:
+        """Close the database and remove its folder; a second call does nothing."""
+        if self._folder.exists():
+            self.backend.disconnect()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def keep(self, rows: ibis.Table) -> ibis.Table:
+        """The same rows, computed once and held; spilled to the window's folder when memory is short."""
+        name = self._new_name("kept")
+        mapper = self.backend.compiler.type_mapper
+        # sums come out of DuckDB as 128 bit integers: cast each column to the type the expression promises
+        columns = ", ".join(
+            f'CAST("{column}" AS {mapper.to_string(dtype)}) AS "{column}"'
+            for column, dtype in rows.schema().items()
+        )
+        sql = f"CREATE TABLE {name} AS SELECT {columns} FROM ({self.backend.compile(rows)})"
+        self.backend.raw_sql(sql).fetchall()
+        return self._table(name, rows.schema())
+
+    def upload(self, rows: pa.Table) -> ibis.Table:
+        """Arrow rows as a table of the engine."""
+        name, view = self._new_name("uploaded"), self._new_name("arrow")
+        self.backend.con.register(view, rows)
+        self.backend.raw_sql(f"CREATE TABLE {name} AS SELECT * FROM {view}").fetchall()
+        self.backend.con.unregister(view)
+        return self._table(name, ibis.Schema.from_pyarrow(rows.schema))
+
+    def drop(self, table: ibis.Table) -> None:
+        """Give back the room of a table made by `keep` or `upload`."""
+        self.backend.raw_sql(f"DROP TABLE IF EXISTS {table.get_name()}").fetchall()
+
+    @contextmanager
+    def scratch(self) -> Iterator[Scratch]:
+        """Intermediate tables that are dropped when the block ends."""
+        scratch = Scratch(self)
+        try:
+            yield scratch
+        finally:
+            scratch.drop()
+
+    def fetch(self, rows: ibis.Table, order_by: tuple[str, ...] = ()) -> dict[str, Array]:
+        """Every column as a numpy array, rows in the order asked for; times as int64 µs (see arrays.py)."""
+        sorted_rows = rows.order_by(list(order_by)) if order_by else rows
+        return column_arrays(sorted_rows.to_pyarrow())
+
+    def count(self, rows: ibis.Table) -> int:
+        """How many rows there are."""
+        return int(rows.count().to_pyarrow().as_py())
+
+    def fetch_strings(self, rows: ibis.Table, column: str, order_by: str) -> Array:
+        """One text column as an object array of str."""
+        found = rows.order_by(order_by).select(column).to_pyarrow()[column]
+        return np.asarray(found.to_numpy(zero_copy_only=False), dtype=object)
+
+    def _new_name(self, kind: str) -> str:
+        self._serial += 1
+        return f"{kind}_{self._serial}"
+
+    def _table(self, name: str, schema: ibis.Schema) -> ibis.Table:
+        namespace = ops.Namespace(catalog=None, database=None)
+        return ops.DatabaseTable(name=name, schema=schema, source=self.backend, namespace=namespace).to_expr()
+
+
+class Scratch:
+    """Keeps tables like the engine does, and remembers which to drop."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._tables: list[ibis.Table] = []
+
+    def keep(self, rows: ibis.Table) -> ibis.Table:
+        """See `Engine.keep`."""
+        self._tables.append(self._engine.keep(rows))
+        return self._tables[-1]
+
+    def upload(self, rows: pa.Table) -> ibis.Table:
+        """See `Engine.upload`."""
+        self._tables.append(self._engine.upload(rows))
+        return self._tables[-1]
+
+    def drop(self) -> None:
+        """Drop everything kept so far."""
+        while self._tables:
+            self._engine.drop(self._tables.pop())

@@ -1,0 +1,1 @@
+"""Graphs as of a moment: weighted edges between products, owners and members."""
