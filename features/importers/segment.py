@@ -29,7 +29,8 @@ from recsys.errors import DataError
 
 EVENT_TYPES = {"Product Viewed": "view", "Product Added": "add_to_cart"}
 CHANNEL_OF = {"whatsapp": "private", "messenger": "private", "wechat": "private", "wechat_moments": "moments"}
-PERSONAL = re.compile(r".*@.*|\+?[\d ()-]{7,}")  # an e-mail address or a phone number
+# an e-mail address or a phone number, which the contract refuses as an id: rather one too many than one too few
+PERSONAL = re.compile(r".*@.*|\+.*|\d{10,}|[\d(][\d ().-]*[ ().-][\d ().-]*")
 
 
 @dataclass(slots=True)

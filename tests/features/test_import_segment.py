@@ -83,13 +83,15 @@ def test_a_share_keeps_its_channel_and_drops_a_recipient_who_is_an_address(tmp_p
         event("Product Shared", 1, share_via="email", recipient="friend@example.com", **MUG),
         event("Product Shared", 2, share_via="sms", recipient="bea", **MUG),
         event("Product Shared", 3, share_via="whatsapp", recipient="+86 138 0000 0000", **MUG),
+        event("Product Shared", 4, recipient="13800000000", **MUG),
+        event("Product Shared", 5, recipient="1234567", **MUG),
     )
     summary = do_import("segment", source, tmp_path)
     shares = table(summary, "shares")
-    assert list(shares.share_id) == ["m1", "m2", "m3"]
-    assert list(shares.channel) == ["other", "sms", "private"]
-    assert list(shares.recipient_id.fillna("")) == ["", "bea", ""]
-    assert has_note(summary, "2 left out: recipients are e-mail addresses or phone numbers")
+    assert list(shares.share_id) == ["m1", "m2", "m3", "m4", "m5"]
+    assert list(shares.channel) == ["other", "sms", "private", "other", "other"]
+    assert list(shares.recipient_id.fillna("")) == ["", "bea", "", "", "1234567"]
+    assert has_note(summary, "3 left out: recipients are e-mail addresses or phone numbers")
 
 
 def test_a_view_of_a_share_is_an_event_and_any_other_view_is_counted(tmp_path: Path) -> None:
