@@ -29,7 +29,7 @@ from recsys.errors import DataError
 
 EVENT_TYPES = {"Product Viewed": "view", "Product Added": "add_to_cart"}
 CHANNEL_OF = {"whatsapp": "private", "messenger": "private", "wechat": "private", "wechat_moments": "moments"}
-# an e-mail address or a phone number, which the contract refuses as an id: rather one too many than one too few
+# an e-mail address or a phone number, which the contract refuses as an id: better one too many dropped
 PERSONAL = re.compile(r".*@.*|\+.*|\d{10,}|[\d(][\d ().-]*[ ().-][\d ().-]*")
 
 
