@@ -54,6 +54,45 @@ def import_(
     typer.echo(_import_json(summary) if as_json else _import_text(summary))
 
 
+@app.command()
+def check(
+    path: Annotated[Path, typer.Argument(metavar="DIR", help="The dataset: a folder with a file per table")],
+    quarantine: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Set bad rows aside there, with their reasons, and go on"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="With --quarantine: write the rows that are left as a dataset"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text")] = False,
+) -> None:
+    """Hold a dataset to the data contract: its errors, counts, and what will be off.
+
+    Example: sharepicks check town --quarantine town-bad --out town-good
+
+    Ends with exit code 1 when the contract is broken. With --quarantine it is kept once the bad rows, and the
+    rows that mean nothing without them, are set aside; a missing table or column cannot be set aside.
+    """
+    from rich.console import Console
+
+    from features.check import check_dataset
+    from recsys.errors import UsageError
+
+    if out is not None and quarantine is None:
+        raise UsageError("--out needs --quarantine: name the folder that takes the bad rows")
+    if sys.stderr.isatty():
+        with Console(stderr=True).status("opening …") as status:
+            report = check_dataset(
+                path, quarantine, out=out, progress=lambda what: status.update(f"{what} …")
+            )
+    else:
+        report = check_dataset(path, quarantine, out=out)
+    typer.echo(json.dumps(report.as_json(), ensure_ascii=False) if as_json else report.as_text())
+    if report.broken:
+        raise typer.Exit(1)
+
+
 def _import_json(summary: ImportSummary) -> str:
     return json.dumps(
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -66,11 +67,11 @@ def open_dataset(path: Path) -> Dataset:
             names = " and ".join(f.name for f in found)
             raise DataError(f"{path}: table {table.name} stands twice, as {names}; keep one of them")
         if found:
-            tables[table.name] = found[0]
+            tables[table.name] = _inside(path, found[0])
     if not tables:
         known = ", ".join(t.name for t in TABLES)
         raise DataError(f"{path}: no table found; expected files like orders.parquet or orders.csv ({known})")
-    info = _read_info(path / INFO_FILE)
+    info = _read_info(path, path / INFO_FILE)
     return Dataset(
         path, tables,
         timeless=bool(info.get("timeless", False)), priceless=bool(info.get("priceless", False)),
@@ -78,13 +79,29 @@ def open_dataset(path: Path) -> Dataset:
     )  # fmt: skip
 
 
-def _read_info(file: Path) -> dict[str, Any]:
+def _inside(folder: Path, file: Path) -> Path:
+    """The file itself, once it is known to be a plain file of that folder."""
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"{file}: leads out of the dataset's folder; put the file itself there")
+    if not file.is_file():
+        raise DataError(f"{file}: a table is one file; this is none")
+    return file
+
+
+def _read_info(folder: Path, file: Path) -> dict[str, Any]:
     if not file.exists():
         return {}
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        info = tomllib.loads(_inside(folder, file).read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: not readable as TOML: {error}; mend or remove it") from error
+    for key in ("timeless", "priceless"):
+        if not isinstance(info.get(key, False), bool):
+            raise DataError(f"{file}: {key} must be true or false; got {info[key]!r}")
+    notes = info.get("notes", [])
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        raise DataError(f"{file}: notes must be a list of sentences; got {notes!r}")
+    return info
 
 
 class DatasetWriter:
@@ -165,5 +182,4 @@ class DatasetWriter:
 
 
 def _toml_string(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

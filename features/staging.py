@@ -1,0 +1,104 @@
+"""Opening the files of a dataset for the check, with every row counted.
+
+A Parquet file is read where it lies. A CSV is read once into a Parquet file of its texts: lines that are no
+rows (ragged, not UTF-8, an open quote) are set apart with their reason, and every other row knows its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from features.contract import TABLE_BY_NAME, Table
+from features.dataset import Dataset
+from features.tables import (
+    Connection,
+    Source,
+    as_sentence,
+    csv_header,
+    csv_options,
+    parquet_source,
+    quoted,
+)
+
+REASONS = {
+    "MISSING COLUMNS": "the row has fewer cells than the header has names",
+    "TOO MANY COLUMNS": "the row has more cells than the header has names",
+    "INVALID ENCODING": "the row is not UTF-8",
+    "UNQUOTED VALUE": "the row has a quote that is not closed",
+    "LINE SIZE OVER MAXIMUM": "the row is longer than 2 MB: a quote before it may not be closed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A table ready to check; `n_malformed` lines stand in `malformed` (row_number, reason, text)."""
+
+    source: Source
+    n_malformed: int = 0
+
+    @property
+    def malformed(self) -> str:
+        """The SQL name of the table of malformed lines."""
+        return f"malformed_{self.source.table.name}"
+
+
+def stage(connection: Connection, dataset: Dataset, table_name: str, folder: Path) -> Staged:
+    """Open that table for the check; DataError when the file is not what its ending says."""
+    table, file = TABLE_BY_NAME[table_name], dataset.tables[table_name]
+    if file.suffix == ".parquet":
+        return Staged(parquet_source(connection, table, file))
+    return _stage_csv(connection, table, file, folder)
+
+
+def _stage_csv(connection: Connection, table: Table, file: Path, folder: Path) -> Staged:
+    names = csv_header(table, file)
+    target = folder / f"{table.name}.parquet"
+    options = csv_options(len(names), rejects=f"rejects_{table.name}")
+    with as_sentence(file):
+        connection.execute(
+            f"COPY (SELECT * FROM read_csv({quoted(str(file))}, {options})) TO {quoted(str(target))} "
+            "(FORMAT parquet, COMPRESSION lz4)"
+        )
+    source = replace(parquet_source(connection, table, target, names), file=file)
+    n_malformed = _count_malformed(connection, table)
+    if n_malformed:
+        source = _number_around(connection, source, folder / f"{table.name}.numbered.parquet")
+    return Staged(source, n_malformed)
+
+
+def _count_malformed(connection: Connection, table: Table) -> int:
+    (n_rejects,) = connection.execute(f"SELECT count(*) FROM rejects_{table.name}").fetchone()
+    if not n_rejects:
+        return 0
+    cases = " ".join(f"WHEN {quoted(kind)} THEN {quoted(text)}" for kind, text in REASONS.items())
+    # the reader counts the header as line 1, and a row of several lines as one
+    connection.execute(
+        f"CREATE TABLE malformed_{table.name} AS SELECT line - 1 AS row_number, "
+        f"first(CASE CAST(error_type AS VARCHAR) {cases} ELSE 'the row is no CSV: ' || error_message END "
+        "ORDER BY column_idx) AS reason, first(csv_line ORDER BY column_idx) AS text "
+        f"FROM rejects_{table.name} GROUP BY line"
+    )
+    found = connection.execute(f"SELECT count(*) FROM malformed_{table.name}").fetchone()
+    return int(found[0])
+
+
+def _number_around(connection: Connection, source: Source, target: Path) -> Source:
+    """Count the rows again, with the places of the malformed ones left free."""
+    columns = ", ".join(sql_name for sql_name, _ in source.columns.values())
+    connection.execute(
+        f"""
+        COPY (
+            WITH gaps AS (
+                SELECT row_number - place + 1 AS kept_before, max(place) AS place FROM (
+                    SELECT row_number, row_number() OVER (ORDER BY row_number) AS place
+                    FROM malformed_{source.table.name}
+                ) GROUP BY ALL
+            ), kept AS (SELECT {columns}, {source.row} AS place FROM {source.relation})
+            SELECT {columns}, kept.place + coalesce(gaps.place, 0) AS row_number
+            FROM kept ASOF LEFT JOIN gaps ON kept.place >= gaps.kept_before ORDER BY kept.place
+        ) TO {quoted(str(target))} (FORMAT parquet, COMPRESSION lz4)
+        """
+    )
+    relation = f"read_parquet({quoted(str(target))}, hive_partitioning = false)"
+    return replace(source, relation=relation, row="row_number")
