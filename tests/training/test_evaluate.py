@@ -1,0 +1,228 @@
+"""Splits, truth and judging by hand; then the whole on a small world, with and without a twin."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.dataset import DatasetWriter, open_dataset
+from features.window import open_window
+from recsys.errors import DataError, UsageError
+from training.baselines import fit_baseline
+from training.evaluate import evaluate
+from training.facts import gather_facts
+from training.holding_out import write_without_held_out
+from training.judging import judge, rank_baseline, top_rows
+from training.problem import Facts, Lines, build_problem
+from training.split import datetime_of, hold_out, time_cut, us_of
+
+CUT = datetime(2025, 3, 1, tzinfo=UTC)
+BEFORE, AFTER = datetime(2025, 2, 1, tzinfo=UTC), datetime(2025, 3, 2, tzinfo=UTC)
+
+
+def test_cut_leaves_a_fifth_to_be_judged() -> None:
+    times = np.arange(10, dtype=np.int64)[::-1] * 100
+    assert time_cut(times) == 799
+    assert (times > time_cut(times)).sum() == 2
+
+
+def test_orders_of_one_instant_are_never_divided() -> None:
+    assert time_cut(np.array([1, 2, 5, 5, 5], dtype=np.int64)) == 4
+
+
+def test_a_world_of_one_instant_cannot_be_cut() -> None:
+    with pytest.raises(DataError, match="two instants"):
+        time_cut(np.array([7, 7, 7], dtype=np.int64))
+
+
+def test_microseconds_round_trip() -> None:
+    moment = datetime(2025, 3, 1, 12, 30, 1, 5, tzinfo=UTC)
+    assert datetime_of(us_of(moment)) == moment
+
+
+@given(seed=st.integers(0, 500))
+def test_holding_out_leaves_everybody_something_and_takes_a_fifth(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    person = rng.integers(0, 8, 60).astype(np.int32)
+    product = rng.integers(0, 15, 60).astype(np.int32)
+    held = hold_out(person, product, rng)
+    for one in np.unique(person):
+        mine = person == one
+        all_products, left = set(product[mine]), set(product[mine & ~held])
+        n_held = len(all_products) - len(left)
+        assert n_held == (max(1, len(all_products) // 5) if len(all_products) > 1 else 0)
+        assert not left & set(product[mine & held])  # a product goes whole
+
+
+def test_holding_out_is_the_same_for_the_same_seed() -> None:
+    person, product = np.repeat(np.arange(5, dtype=np.int32), 4), np.tile(np.arange(4, dtype=np.int32), 5)
+    first, again = (hold_out(person, product, np.random.default_rng(3)) for _ in range(2))
+    assert np.array_equal(first, again)
+
+
+def _lines(
+    pairs: list[tuple[int, int]], kept: list[bool] | None = None, scene: list[int] | None = None
+) -> Lines:
+    n = len(pairs)
+    rows = np.array(pairs, dtype=np.int32).reshape(n, 2)
+    return Lines(
+        rows[:, 0],
+        rows[:, 1],
+        np.array(kept or [True] * n, dtype=bool),
+        np.array(scene or [-1] * n, dtype=np.int32),
+    )
+
+
+# Owner 0 is member 0, her circle members 0, 1 and 2; owner 1 is member 3, her circle member 2.
+FACTS = Facts(
+    owner_ids=np.array(["ann", "bo"]), product_ids=np.array(["p0", "p1", "p2", "p3"]), n_members=4,
+    owner_member=np.array([0, 3], dtype=np.int32),
+    before=_lines([(0, 0), (1, 0), (2, 1), (3, 3)]),
+    after=_lines(
+        [(0, 0), (0, 1), (1, 2), (2, 2), (1, 1), (1, 0), (3, 2)],
+        kept=[True, True, True, True, False, True, True], scene=[-1, -1, 0, -1, -1, -1, -1],
+    ),
+    circle=sp.csr_array(np.array([[1, 1, 1, 0], [0, 0, 1, 0]], dtype=np.float32)),
+    n_shares=np.array([2, 0]), category_row=np.array([0, 0, 1, 1], dtype=np.int32),
+    supplier_row=np.array([0, 0, 1, 1], dtype=np.int32), scenes=("festival",),
+)  # fmt: skip
+
+
+def test_self_truth_is_what_she_orders_later_and_never_before() -> None:
+    problem = build_problem(FACTS, "self", np.random.default_rng(0))
+    assert problem.truth.toarray().tolist() == [[0, 1, 0, 0], [0, 0, 1, 0]]  # p0 she had before
+    assert problem.seen.toarray().tolist() == [[1, 0, 0, 0], [0, 0, 0, 1]]
+
+
+def test_circle_truth_counts_members_who_kept_it_and_leaves_herself_out() -> None:
+    problem = build_problem(FACTS, "circle", np.random.default_rng(0))
+    # p1: she herself, and member 1 who returned it; p2: members 1 and 2; p0: member 1 again
+    assert problem.truth.toarray().tolist() == [[1, 0, 2, 0], [0, 0, 1, 0]]
+    assert problem.seen.nnz == 0
+    assert problem.asked.history.toarray().tolist() == [[2, 1, 0, 0], [0, 1, 0, 0]]
+
+
+def test_slices_pick_owners_and_products() -> None:
+    slices = {s.name: s for s in build_problem(FACTS, "circle", np.random.default_rng(0)).slices}
+    assert slices["owners without shares"].owners.tolist() == [False, True]  # type: ignore[union-attr]
+    assert slices["new owners"].owners.tolist() == [False, True]  # type: ignore[union-attr]
+    assert slices["cold products"].truth.toarray().tolist() == [[0, 0, 2, 0], [0, 0, 1, 0]]  # type: ignore[union-attr]
+    assert slices["scene: festival"].truth.toarray().tolist() == [[0, 0, 2, 0], [0, 0, 0, 0]]  # type: ignore[union-attr]
+
+
+def test_small_suppliers_stand_outside_the_largest() -> None:
+    ordered = np.array([0, 0, 0, 0, 0, 0, 0, 0, 2], dtype=np.int32)
+    facts = dataclasses.replace(FACTS, before=_lines([(1, int(p)) for p in ordered]))
+    slices = {s.name: s for s in build_problem(facts, "circle", np.random.default_rng(0)).slices}
+    assert slices["small suppliers"].truth.toarray().tolist() == [[0, 0, 2, 0], [0, 0, 1, 0]]  # type: ignore[union-attr]
+
+
+def test_nothing_relevant_is_said() -> None:
+    nobody = dataclasses.replace(FACTS, after=_lines([(0, 0)]))
+    with pytest.raises(DataError, match="no owner has a relevant product"):
+        build_problem(nobody, "self", np.random.default_rng(0))
+
+
+def test_owners_are_drawn_when_there_are_too_many() -> None:
+    assert build_problem(FACTS, "self", np.random.default_rng(0), max_owners=1).asked.n == 1
+
+
+def test_top_rows_break_ties_by_the_smaller_row_and_end_at_what_is_masked() -> None:
+    scores = np.array([[1, 3, 3, 0], [-np.inf, 2, -np.inf, 1]], dtype=np.float32)
+    assert top_rows(scores, 3).tolist() == [[1, 2, 0], [3 - 2, 3, -1]]
+    assert top_rows(scores, 6).tolist() == [[1, 2, 0, 3, -1, -1], [1, 3, -1, -1, -1, -1]]
+
+
+def test_baseline_lists_never_hold_what_she_has() -> None:
+    problem = build_problem(FACTS, "self", np.random.default_rng(0))
+    ranked = rank_baseline(fit_baseline("popular", problem.matrix, np.random.default_rng(0)), problem)
+    assert ranked[0, :3].tolist() == [1, 3, 2] and (ranked[0, 3:] == -1).all()
+    assert ranked[1, :3].tolist() == [0, 1, 2]
+
+
+def test_judging_puts_a_perfect_list_above_a_baseline_and_pairs_the_difference() -> None:
+    problem = build_problem(FACTS, "self", np.random.default_rng(0))
+    perfect = np.full((2, 20), -1, dtype=np.int32)
+    perfect[:, 0] = [1, 2]
+    worst = np.full((2, 20), -1, dtype=np.int32)
+    worst[:, 0] = [3, 0]
+    found = judge(
+        problem, {"sharepicks": perfect, "popular": worst}, {"sharepicks": "S", "popular": "P"},
+        np.random.default_rng(0),
+    )  # fmt: skip
+    assert found.ours.measures["ndcg@20"].mean == 1.0
+    main = next(c for c in found.comparisons if c.measure == "ndcg@20")
+    assert (main.against, main.difference.mean, main.difference.low) == ("popular", 1.0, 1.0)
+    assert main.ratio is None
+    assert found.best_baseline is not None and found.best_baseline.name == "popular"
+    assert found.as_json()["methods"][0]["measures"]["recall@20"]["mean"] == 1.0
+
+
+def _write_world(path: Path, *, timeless: bool, n_owners: int = 12) -> None:
+    """Owners in two groups of taste, each with the members of her group as circle; orders over 100 days."""
+    rng = np.random.default_rng(8)
+    n_members, n_products = 60, 30
+    product_ids = [f"p{i:02}" for i in range(n_products)]
+    order_ids, members, products, times = [], [], [], []
+    for member in range(n_members):
+        for product in rng.choice(n_products // 2, 8, replace=False) + (member % 2) * (n_products // 2):
+            order_ids.append(f"o{len(order_ids):04}")
+            members.append(f"m{member:02}")
+            products.append(product_ids[product])
+            times.append(datetime_of(us_of(BEFORE) + int(rng.integers(0, 40 * 86_400)) * 1_000_000))
+    circle = [(f"m{o:02}", f"m{m:02}") for o in range(n_owners) for m in range(n_members) if m % 2 == o % 2]
+    with DatasetWriter(path, timeless=timeless, priceless=True) as writer:
+        writer.append("products", {
+            "product_id": product_ids, "title": product_ids,
+            "category": ["A > B", "A > C"] * (n_products // 2),
+        })  # fmt: skip
+        orders = {
+            "order_id": order_ids,
+            "member_id": members,
+            "product_id": products,
+            "quantity": [1] * len(members),
+        }
+        writer.append("orders", orders if timeless else orders | {"order_time": times})
+        writer.append("owners", {"owner_id": [f"m{o:02}" for o in range(n_owners)]})
+        writer.append("circle", {"owner_id": [o for o, _ in circle], "member_id": [m for _, m in circle]})
+
+
+def test_what_is_held_out_is_in_neither_the_dataset_nor_the_baselines(tmp_path: Path) -> None:
+    _write_world(tmp_path / "all", timeless=True)
+    dataset = open_dataset(tmp_path / "all")
+    early = write_without_held_out(dataset, tmp_path / "early", np.random.default_rng(0))
+    with open_window(early) as before, open_window(dataset) as everything:
+        facts = gather_facts(before, everything, None)
+        n_lines = everything.count("members") * 8
+    assert len(facts.after.member_row) == 60  # one of eight each
+    assert len(facts.before.member_row) == n_lines - 60
+    earlier = set(zip(facts.before.member_row.tolist(), facts.before.product_row.tolist(), strict=True))
+    assert not earlier & set(
+        zip(facts.after.member_row.tolist(), facts.after.product_row.tolist(), strict=True)
+    )
+
+
+def test_facts_end_the_past_at_the_cut(tmp_path: Path) -> None:
+    _write_world(tmp_path / "all", timeless=False)
+    dataset = open_dataset(tmp_path / "all")
+    with open_window(dataset, CUT) as before, open_window(dataset) as everything:
+        facts = gather_facts(before, everything, CUT)
+        late = everything.engine.fetch(everything.table("orders").select("order_time"))["order_time"] > us_of(
+            CUT
+        )
+    assert len(facts.after.member_row) == late.sum()
+    assert len(facts.before.member_row) == (~late).sum()
+    assert facts.circle.nnz == 12 * 30
+    assert facts.category_row.tolist()[:2] == [1, 2]
+
+
+def test_unknown_baseline_is_refused_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="baselines must be among popular"):
+        evaluate(tmp_path / "nothing", tmp_path / "nothing", baselines=["magic"])

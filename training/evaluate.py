@@ -1,0 +1,250 @@
+"""Judges a snapshot beside every baseline, on what it cannot have seen.
+
+Where the dataset has orders after the snapshot's moment, that very snapshot is judged on them. Else it has
+seen everything and would be flattered: then a twin with the same configuration is trained on an earlier
+part, into a temporary folder, and judged on the rest.
+"""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.dataset import Dataset, open_dataset
+from features.window import Window, open_window
+from recsys.domain import Target
+from recsys.errors import DataError, UsageError
+from recsys.model_files import model_of
+from recsys.recommend import rank_many
+from recsys.snapshot import Snapshot, open_snapshot
+from recsys.threads import thread_count
+from training.baselines import NAMES, REGISTRY, fit_baseline
+from training.baselines.seam import DoesNotFitError
+from training.facts import gather_facts, order_times
+from training.holding_out import write_without_held_out
+from training.judging import DEPTH, OURS, Evaluation, judge, rank_baseline
+from training.metrics import Ranked
+from training.problem import Problem, build_problem
+from training.split import datetime_of, time_cut
+
+MAX_OWNERS = 20_000
+MEMORY_LIMIT_MB = 4000
+
+Progress = Callable[[str, int, int], None]  # what is being done, how far, of how many
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Which snapshot is judged, what the baselines may read, and why."""
+
+    snapshot: Snapshot
+    early: Dataset
+    cut: datetime | None
+    said: str
+    train_seconds: float | None = None
+
+
+def evaluate(
+    snapshot_path: Path,
+    dataset_path: Path,
+    *,
+    target: Target = "circle",
+    baselines: Sequence[str] = NAMES,
+    seed: int = 0,
+    max_owners: int | None = MAX_OWNERS,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Full-ranking figures of the snapshot and of each baseline, with 95 % intervals over owners.
+
+    UsageError for an unknown baseline, DataError when the dataset is not of the snapshot's world or has
+    nothing to judge on.
+    """
+    _check_names(baselines)
+    report = progress or (lambda _what, _done, _of: None)
+    snapshot = open_snapshot(snapshot_path)
+    dataset = open_dataset(dataset_path)
+    with tempfile.TemporaryDirectory(prefix="sharepicks-evaluate-") as folder:
+        with _window(dataset) as late:
+            report("splitting and, where needed, training", 0, 1)
+            judged = _choose(snapshot, dataset, late, Path(folder), _rng(seed, "hold out"))
+            report("splitting and, where needed, training", 1, 1)
+            with _window(judged.early, judged.cut) as early:
+                facts = gather_facts(early, late, judged.cut)
+            off = tuple(f"{what}: {why}" for what, why in late.off)
+        problem = build_problem(facts, target, _rng(seed, "owners"), max_owners)
+        lists: dict[str, Ranked] = {}
+        seconds: dict[str, float] = {}
+        started = time.monotonic()
+        lists[OURS] = rank_ours(judged.snapshot, problem, report)
+        seconds[OURS] = time.monotonic() - started
+        left_out = _rank_baselines(baselines, problem, seed, report, lists, seconds)
+    labels = {OURS: "Sharepicks"} | {name: REGISTRY[name][1] for name in baselines}
+    found = judge(problem, lists, labels, _rng(seed, "bootstrap"))
+    return replace(
+        found,
+        facts=_run_facts(snapshot, judged, seed, seconds) | {"n_owners_limit": max_owners},
+        said=(judged.said, *_said_of(problem, max_owners)),
+        off=left_out + off,
+    )
+
+
+def rank_ours(snapshot: Snapshot, problem: Problem, report: Progress) -> Ranked:
+    """Our lists, int32[n, DEPTH] in the problem's rows; an owner unknown to the snapshot gets its fallback.
+
+    DataError when the snapshot knows none of the dataset's products.
+    """
+    model = model_of(snapshot)
+    product_row = _rows_in(problem.product_ids, model.products.ids)
+    if len(product_row) and (product_row < 0).all():
+        raise DataError(
+            f"{snapshot.path}: knows none of the dataset's {len(problem.product_ids):,} products; "
+            "evaluate it on the world it was trained on"
+        )
+    owner_row = np.asarray(model.people.owners.rows(problem.owner_ids), dtype=np.int32)
+    asked, place = np.unique(owner_row, return_inverse=True)
+    lists = np.full((len(asked), DEPTH), -1, dtype=np.int32)
+    done = 0
+    chunks = rank_many(snapshot, asked.astype(np.int32), DEPTH, problem.target, problem.target == "self")
+    for chunk in chunks:
+        lists[np.searchsorted(asked, chunk.owner_row), chunk.rank - 1] = product_row[chunk.product_row]
+        done = max(done, int(np.searchsorted(asked, chunk.owner_row.max(initial=-1), side="right")))
+        report("ranking with the snapshot", done, len(asked))
+    return lists[place]
+
+
+def _choose(
+    snapshot: Snapshot, dataset: Dataset, late: Window, folder: Path, rng: np.random.Generator
+) -> Judged:
+    as_of_us = model_of(snapshot).as_of_us
+    if dataset.timeless:
+        early = write_without_held_out(
+            dataset, folder / "dataset", rng, memory_limit_mb=MEMORY_LIMIT_MB, threads=thread_count()
+        )
+        said = (
+            "The dataset has no times and the snapshot may have seen all of it. Judged is a twin of the same "
+            "configuration, trained without a fifth of each person's purchases, on that fifth."
+        )
+        return _with_twin(snapshot, early, None, folder, said)
+    if as_of_us is None:
+        raise DataError(
+            f"{snapshot.path}: was trained on a dataset without times; "
+            f"{dataset.path} has times, so it is not the world of this snapshot"
+        )
+    times = order_times(late)
+    n_later = int((times > as_of_us).sum())
+    if n_later:
+        cut = datetime_of(as_of_us)
+        said = (
+            f"Judged is this very snapshot, on the {n_later:,} order lines after its moment, "
+            f"{cut:%Y-%m-%d %H:%M} UTC."
+        )
+        return Judged(snapshot, dataset, cut, said)
+    cut_us = time_cut(times)
+    cut = datetime_of(cut_us)
+    n_later = int((times > cut_us).sum())
+    said = (
+        "The snapshot has seen the whole dataset. Judged is a twin of the same configuration, trained on "
+        f"what came up to {cut:%Y-%m-%d %H:%M} UTC, on the {n_later:,} order lines after it."
+    )
+    return _with_twin(snapshot, dataset, cut, folder, said)
+
+
+def _with_twin(snapshot: Snapshot, early: Dataset, cut: datetime | None, folder: Path, said: str) -> Judged:
+    """Trains the snapshot's configuration on the earlier part."""
+    from training.train import train  # only here: most evaluations need no training
+
+    started = time.monotonic()
+    train(early.path, folder / "snapshot", as_of=cut, config=snapshot.manifest.fields.get("config"))
+    twin = open_snapshot(folder / "snapshot", verify=False)
+    return Judged(twin, early, cut, said, time.monotonic() - started)
+
+
+def _rank_baselines(
+    names: Sequence[str], problem: Problem, seed: int, report: Progress,
+    lists: dict[str, Ranked], seconds: dict[str, float],
+) -> tuple[str, ...]:  # fmt: skip
+    """Fills `lists` and `seconds`; returns the sentences of those left out."""
+    left_out = []
+    for name in names:
+        started, label = time.monotonic(), REGISTRY[name][1]
+        report(f"fitting {label}", 0, 1)
+        try:
+            fitted = fit_baseline(name, problem.matrix, _rng(seed, name))
+        except DoesNotFitError as error:
+            left_out.append(f"{label}: {error}")
+            continue
+        lists[name] = rank_baseline(
+            fitted, problem, DEPTH, _advance(report, f"ranking with {label}", problem)
+        )
+        seconds[name] = time.monotonic() - started
+    return tuple(left_out)
+
+
+def _advance(report: Progress, what: str, problem: Problem) -> Callable[[int], None]:
+    done = 0
+
+    def advance(n: int) -> None:
+        nonlocal done
+        done += n
+        report(what, done, problem.asked.n)
+
+    return advance
+
+
+def _run_facts(snapshot: Snapshot, judged: Judged, seed: int, seconds: Mapping[str, float]) -> dict[str, Any]:
+    fields = snapshot.manifest.fields
+    return {
+        "snapshot_id": snapshot.manifest.snapshot_id,
+        "dataset_hash": fields.get("dataset_hash"),
+        "config": fields.get("config"),
+        "cut_time": None if judged.cut is None else judged.cut.isoformat(),
+        "retrained": judged.train_seconds is not None,
+        "train_seconds": judged.train_seconds,
+        "seed": seed,
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+    }
+
+
+def _said_of(problem: Problem, max_owners: int | None) -> tuple[str, ...]:
+    relevant = {
+        "self": "Relevant is what the owner herself ordered later and never before; what she had is masked.",
+        "circle": "Relevant is what members of her circle, herself left out, ordered later and kept; "
+        "the circle is the one known at the cut, and nothing is masked.",
+    }[problem.target]
+    sentences = [relevant, "Every product of the catalogue competes; nothing is sampled."]
+    if max_owners is not None and problem.asked.n == max_owners:
+        sentences.append(f"{max_owners:,} owners were drawn by the seed from those who can be judged.")
+    return tuple(sentences)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    unknown = [name for name in names if name not in REGISTRY]
+    if unknown:
+        raise UsageError(f"baselines must be among {', '.join(NAMES)}; got {unknown[0]!r}")
+
+
+def _rows_in(ids: NDArray[np.str_], of_snapshot: Any) -> NDArray[np.int32]:
+    """For each product of the snapshot its row in `ids` (sorted), -1 where the dataset lacks it."""
+    known = np.asarray(list(of_snapshot), dtype=np.str_)
+    place = np.minimum(np.searchsorted(ids, known), max(len(ids) - 1, 0))
+    return np.where(ids[place] == known, place, -1).astype(np.int32)
+
+
+def _window(dataset: Dataset, as_of: datetime | None = None) -> Window:
+    return open_window(dataset, as_of, memory_limit_mb=MEMORY_LIMIT_MB, threads=thread_count())
+
+
+def _rng(seed: int, purpose: str) -> np.random.Generator:
+    """A stream of its own for each purpose, so that one more baseline changes no other figure."""
+    return np.random.default_rng([seed, zlib.crc32(purpose.encode())])
