@@ -51,3 +51,60 @@ def simulate(
         typer.echo(f"{name:<{width}}  {n_rows:>12,}")
     typer.echo(f"dataset in {done.path}, its hidden truth in {done.truth}")
     typer.echo(f"next: sharepicks train {done.path} --out {done.path}.snapshot")
+
+
+@app.command()
+def evaluate(
+    snapshot: Annotated[Path, typer.Argument(metavar="SNAPSHOT", help="The snapshot to judge")],
+    dataset: Annotated[Path, typer.Argument(metavar="DIR", help="The dataset, later orders included if any")],
+    target: Annotated[str, typer.Option(help="circle: what her circle buys; self: what she buys")] = "circle",
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Write one page with plots")
+    ] = None,
+    baselines: Annotated[
+        str,
+        typer.Option(
+            help="Beside it: all, none, or some of "
+            "popular,co_purchase_knn,ease,ials,bpr,spectral,friends_only"
+        ),
+    ] = "all",
+    max_owners: Annotated[int, typer.Option(min=1, help="Owners judged at most; more are drawn")] = 20_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same figures")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text")] = False,
+) -> None:
+    """Judge a snapshot by full ranking on what it has not seen, beside every baseline.
+
+    Example: sharepicks evaluate town.snapshot town --target circle --report town.html
+
+    Orders after the snapshot's moment judge that very snapshot. Without any, a twin of the same configuration
+    is trained on an earlier part and judged on the rest; the output says which it was.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from recsys.errors import UsageError
+    from training.baselines import NAMES
+    from training.evaluate import evaluate as judge
+    from training.evaluation_text import evaluation_text
+
+    if target not in ("circle", "self"):
+        raise UsageError(f"--target must be circle or self; got {target!r}")
+    if report is not None and not report.absolute().parent.is_dir():
+        raise UsageError(f"{report}: there is no folder {report.absolute().parent}; make it first")
+    chosen = {"all": NAMES, "none": ()}.get(baselines)
+    names = chosen if chosen is not None else tuple(filter(None, baselines.split(",")))
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("reading", total=1)
+        found = judge(
+            snapshot, dataset, target="self" if target == "self" else "circle", baselines=names, seed=seed,
+            max_owners=max_owners,
+            progress=lambda what, done, of: bar.update(task, description=what, completed=done, total=of),
+        )  # fmt: skip
+    if report is not None:
+        from training.report import write_report
+
+        write_report(found, report)
+    typer.echo(json.dumps(found.as_json(), ensure_ascii=False) if as_json else evaluation_text(found))
+    if report is not None and not as_json:
+        typer.echo(f"the report: {report}")

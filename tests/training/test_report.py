@@ -1,0 +1,160 @@
+"""The report: one file, nothing fetched, nothing run, values escaped, the same bytes each time."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from training.baselines.seam import Asked
+from training.judging import Evaluation, judge, verdict
+from training.problem import Problem, Slice
+from training.report import MAX_BYTES, render_report, write_report
+
+VOID = {"meta", "br", "hr", "img", "link", "input"}
+
+
+def _problem(n: int = 80, n_products: int = 50) -> Problem:
+    truth = sp.csr_array(
+        (np.ones(n, np.float32), (np.arange(n), np.arange(n) % n_products)), shape=(n, n_products)
+    )
+    nothing = sp.csr_array((n, n_products), dtype=np.float32)
+    people = sp.csr_array((n, n), dtype=np.float32)
+    slices = (
+        Slice("new <owners>", "fewer than 3 & more", owners=np.arange(n) < 30),
+        Slice("nobody", "none", owners=np.zeros(n, dtype=bool)),
+    )
+    return Problem(
+        "self", np.array([f"m{i}" for i in range(n)]), np.array([f"p{i}" for i in range(n_products)]),
+        truth, nothing, Asked(people, nothing, nothing), sp.csr_array(truth),
+        (np.arange(n_products) % 3).astype(np.int32), slices,
+    )  # fmt: skip
+
+
+def _evaluation(first_hits: int = 60, other_hits: int = 20) -> Evaluation:
+    """Ours hits for the first `first_hits` owners at place 1, the baseline for `other_hits`."""
+    problem = _problem()
+    n = problem.asked.n
+    lists = {}
+    for name, n_hits in (("sharepicks", first_hits), ("popular", other_hits)):
+        ranked = np.full((n, 20), -1, dtype=np.int32)
+        right = np.arange(n) % 50
+        ranked[:, 0] = np.where(np.arange(n) < n_hits, right, (right + 1) % 50)
+        lists[name] = ranked
+    found = judge(
+        problem, lists, {"sharepicks": "Sharepicks", "popular": "popular"}, np.random.default_rng(0)
+    )
+    facts = {
+        "snapshot_id": "0a1b", "dataset_hash": "feed", "seed": 3,
+        "seconds": {"sharepicks": 1.5, "popular": 0.1},
+        "config": {"embedding": {"factors": 64, "note": "<script>alert(1)</script>"}},
+    }  # fmt: skip
+    return replace(found, facts=facts, said=("Judged on <b>later</b> orders.",), off=("EASE: too large",))
+
+
+class _Nesting(HTMLParser):
+    """Fails when a tag is closed that was not open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    """The page of one evaluation, rendered once."""
+    return render_report(_evaluation())
+
+
+def test_page_is_well_nested_and_names_what_a_reader_needs(page: str) -> None:
+    nesting = _Nesting()
+    nesting.feed(page)
+    assert nesting.open == []
+    text = " ".join(" ".join(nesting.text).split())
+    for word in (
+        "Recall@20",
+        "NDCG@20",
+        "popular",
+        "Gini",
+        "feed",
+        "EASE: too large",
+        "0a1b",
+        "Nobody to judge in: nobody",
+    ):
+        assert word in text, word
+
+
+def test_page_fetches_nothing_and_runs_nothing(page: str) -> None:
+    assert not re.search(r"https?://|<script|<link|@import|url\((?!#)|\son\w+=", page)
+
+
+def test_values_from_outside_are_escaped(page: str) -> None:
+    assert "<script>alert" not in page and "&lt;script&gt;alert(1)" in page
+    assert "<b>later</b>" not in page
+    assert "<owners>" not in page
+
+
+def test_same_evaluation_gives_the_same_bytes(page: str) -> None:
+    assert render_report(_evaluation()) == page
+
+
+def test_every_id_stands_once_and_every_reference_is_met(page: str) -> None:
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', page)) != set()
+    for pair in re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', page):
+        assert (pair[0] or pair[1]) in ids
+
+
+def test_report_stays_small_and_leaves_nothing_else_behind(tmp_path: Path) -> None:
+    write_report(_evaluation(), tmp_path / "report.html")
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+    assert (tmp_path / "report.html").stat().st_size < MAX_BYTES
+
+
+def test_large_catalogue_leaves_the_page_small() -> None:
+    evaluation = _evaluation()
+    curve = (np.linspace(0, 1, 200_001), np.linspace(0, 1, 200_001) ** 3)
+    methods = tuple(replace(method, lorenz=curve) for method in evaluation.methods)
+    assert len(render_report(replace(evaluation, methods=methods))) < MAX_BYTES / 4
+
+
+@pytest.mark.parametrize(
+    ("ours", "other", "words"),
+    [
+        (60, 20, "is above the best baseline, popular"),
+        (20, 60, "is below the best baseline, popular"),
+        (41, 40, "cannot be told apart"),
+    ],
+)
+def test_verdict_says_above_below_or_that_it_could_be_chance(ours: int, other: int, words: str) -> None:
+    assert words in verdict(_evaluation(ours, other))
+
+
+def test_evaluation_is_plain_json() -> None:
+    found = json.loads(json.dumps(_evaluation().as_json(), allow_nan=False))
+    assert found["best_baseline"] == "popular"
+    assert found["slices"][1] == {"name": "nobody", "meaning": "none", "n_owners": 0, "methods": {}}
+
+
+def test_page_without_baselines_still_reads() -> None:
+    evaluation = _evaluation()
+    alone = replace(evaluation, methods=evaluation.methods[:1], comparisons=())
+    assert "no baseline was asked for" in render_report(alone)

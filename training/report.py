@@ -1,0 +1,106 @@
+"""An evaluation as one HTML file: no network, no script, plots as inline SVG, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from training.judging import MAIN_MEASURE, Evaluation, verdict
+from training.plots import plot_comparisons, plot_lorenz, plot_measures, plot_slices
+
+TABLE_MEASURES = ("recall@10", "recall@20", "ndcg@10", "ndcg@20", "mrr@10", "mrr@20", "hit@10", "hit@20")
+GRADED_MEASURES = ("graded_ndcg@10", "graded_ndcg@20")
+BEYOND = {
+    "coverage@20": ("coverage", "share of the catalogue that some list of 20 shows"),
+    "gini@20": ("Gini", "0: all products are shown alike; 1: one product has all the places"),
+    "novelty@20": ("novelty", "mean rarity in bits: one bit more is half as many earlier buyers"),
+    "diversity@20": ("diversity", "share of pairs within a list from different categories"),
+}
+MAX_BYTES = 2_000_000
+
+
+def write_report(evaluation: Evaluation, path: Path) -> None:
+    """Writes the report beside its place and renames it there; the same evaluation gives the same bytes."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(render_report(evaluation), "utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def render_report(evaluation: Evaluation) -> str:
+    """The page as text; every value from the dataset is escaped."""
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    template = files("training").joinpath("templates/report.html").read_text("utf-8")
+    return environment.from_string(template).render(**_content(evaluation))
+
+
+def _content(evaluation: Evaluation) -> dict[str, Any]:
+    best = evaluation.best_baseline
+    labels = {method.name: method.label for method in evaluation.methods}
+    slices = [part for part in evaluation.slices if part.n_owners]
+    measures = TABLE_MEASURES + (GRADED_MEASURES if evaluation.target == "circle" else ())
+    plots = {
+        "measures": plot_measures(evaluation.methods),
+        "lorenz": plot_lorenz(evaluation.methods, best),
+        "comparisons": plot_comparisons(evaluation.comparisons, labels) if best else "",
+        "slices": plot_slices(slices, [evaluation.ours] + ([best] if best else [])) if slices else "",
+    }
+    return {
+        "evaluation": evaluation, "best": best, "labels": labels, "verdict": verdict(evaluation),
+        "measures": measures, "beyond": _beyond(evaluation), "slices": slices,
+        "empty_slices": [part.name for part in evaluation.slices if not part.n_owners],
+        "comparisons": [c for c in evaluation.comparisons if c.measure == MAIN_MEASURE],
+        "facts": _fact_rows(evaluation.facts),
+        "config": _flat(evaluation.facts.get("config") or {}),
+        "seconds": [(labels.get(name, name), s) for name, s in evaluation.facts.get("seconds", {}).items()],
+        # Drawn by us from numbers and escaped text, so safe to stand in the page as it is.
+        "plots": {name: Markup(svg) for name, svg in plots.items()},
+    }  # fmt: skip
+
+
+def _beyond(evaluation: Evaluation) -> list[tuple[str, str, str]]:
+    there = evaluation.ours.beyond
+    return [(name, title, meaning) for name, (title, meaning) in BEYOND.items() if name in there]
+
+
+def _fact_rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    names = {
+        "snapshot_id": "snapshot",
+        "dataset_hash": "dataset",
+        "cut_time": "cut",
+        "train_seconds": "seconds to train",
+        "peak_memory_mb": "peak memory in MB",
+        "seed": "seed",
+        "n_owners_limit": "owners judged at most",
+    }
+    rows = []
+    for key, title in names.items():
+        value = facts.get(key)
+        if value is not None:
+            rows.append((title, f"{value:,.1f}" if isinstance(value, float) else str(value)))
+    return rows
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> Sequence[tuple[str, str]]:
+    """Nested settings as rows `a.b` → value."""
+    rows: list[tuple[str, str]] = []
+    for key in sorted(config):
+        value = config[key]
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{prefix}{key}.")
+        else:
+            rows.append((f"{prefix}{key}", str(value)))
+    return rows
