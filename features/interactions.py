@@ -32,6 +32,12 @@ def real_orders(window: Window) -> ibis.Table:
     return orders.filter(~orders.is_test)
 
 
+def circle_demand(window: Window) -> ibis.Table:
+    """The order lines that show what a circle wants: owners buying through their own link left out."""
+    orders = real_orders(window)
+    return orders.filter(~orders.is_self)
+
+
 def member_purchases(window: Window, half_life_days: float | None) -> ibis.Table:
     """Expression: member_row, product_row, units (int64, summed decays), n (int64), last_time."""
     orders = real_orders(window)

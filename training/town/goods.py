@@ -111,7 +111,7 @@ def draw_leaves(config: TownConfig, rng: np.random.Generator) -> Leaves:
         vector=unit_rows(0.5 * top_vectors[top] + 0.5 * middle_vectors[middle] + 0.8 * own),
         top=top,
         popularity=rng.normal(0, 0.4, n),
-        price_of_quality=np.exp(rng.normal(np.log(0.35), 0.3, n)),
+        price_of_quality=np.exp(rng.normal(np.log(0.45), 0.3, n)),
         complement=np.array(complement),
         interval_days=np.array([float(leaf.interval_days) for leaf in leaves]),
         consumable=np.array([leaf.consumable for leaf in leaves]),
@@ -208,7 +208,7 @@ def _sizes_and_prices(
     log_price = (
         np.log(leaves.usual_price_minor[leaf])
         + 0.85 * np.log(quantity / middle_size[leaf])  # larger packages are cheaper by the gram
-        + 0.5 * leaves.price_of_quality[leaf] * (logit - MEAN_QUALITY_LOGIT)
+        + 0.6 * leaves.price_of_quality[leaf] * (logit - MEAN_QUALITY_LOGIT)
         + 0.08 * branded
         + rng.normal(0, 0.3, len(leaf))
     )

@@ -132,7 +132,7 @@ def _quantities(town: Town, product: Array, rng: np.random.Generator) -> NDArray
 
 
 def own_lines(town: Town, state: State, day: int, n_baskets: int, rng: np.random.Generator) -> Lines:
-    """What members buy on their own: by need, season and taste, again what was good, and what goes with it."""
+    """What members buy on their own: by need, season and taste, again what was good, and what goes along."""
     cumulative = np.cumsum(town.members.activity)
     everyday = np.searchsorted(cumulative, rng.random(n_baskets) * cumulative[-1]).astype(np.int64)
     everyday = np.minimum(everyday, len(town.members) - 1)

@@ -11,6 +11,7 @@ from training.town.catalogue import LEAVES
 from training.town.columns import Sink, ids, numbers, times, words
 from training.town.config import DAY_US
 from training.town.draw import Array, stream
+from training.town.goods import Suppliers
 from training.town.town import Town
 
 CURRENCY = "CNY"
@@ -36,15 +37,17 @@ def write_goods(town: Town, sink: Sink) -> None:
     })  # fmt: skip
     sink.add("suppliers", {
         "supplier_id": ids("suppliers", np.arange(len(suppliers)), len(suppliers)),
-        "name": pa.array([
-            names.supplier_name(*row)
-            for row in zip(*(a.tolist() for a in (suppliers.brand, suppliers.place, suppliers.kind)), strict=True)
-        ]),
+        "name": pa.array(_supplier_names(suppliers)),
         "region": words(suppliers.region, names.REGIONS),
         "supplier_type": words(suppliers.kind, [kind[2] for kind in names.KINDS]),
     })  # fmt: skip
     _write_offers(town, sink)
     _write_stock(town, sink)
+
+
+def _supplier_names(suppliers: Suppliers) -> list[str]:
+    columns = (suppliers.brand.tolist(), suppliers.place.tolist(), suppliers.kind.tolist())
+    return [names.supplier_name(*row) for row in zip(*columns, strict=True)]
 
 
 def _write_offers(town: Town, sink: Sink) -> None:
