@@ -1,4 +1,4 @@
-"""How long `sharepicks simulate` takes, and how much memory, from the smallest town to 10 million order lines.
+"""How long `sharepicks simulate` takes, and how much memory, from a tiny town to 10 million order lines.
 
     python benchmarks/simulate.py                     # tiny, default
     python benchmarks/simulate.py serving million     # 100,000 owners × 100,000 products; 1 million lines

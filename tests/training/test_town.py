@@ -186,7 +186,8 @@ def test_commission_does_not_follow_quality_and_list_prices_are_inflated(tmp_pat
     simulate(TownConfig(n_owners=5, n_members=20, n_products=5_000, n_days=2, n_orders=50), tmp_path / "town")
     rows = duckdb.sql(f"""
         select p.quality, p.commission_rate, f.commission_rate, f.list_price_minor / p.base_price_minor
-        from '{tmp_path}/town.truth/products.parquet' p join '{tmp_path}/town/offers.parquet' f using (product_id)
+        from '{tmp_path}/town.truth/products.parquet' p
+        join '{tmp_path}/town/offers.parquet' f using (product_id)
         """).fetchnumpy()
     quality, commission, shown, inflation = rows.values()
     assert abs(np.corrcoef(quality, commission)[0, 1]) < 0.04

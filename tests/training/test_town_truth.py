@@ -72,8 +72,8 @@ def test_true_quality_is_the_part_of_lines_that_end_well(town: Path, world: Worl
 
 
 def test_p_kept_by_hand() -> None:
-    # 10 % defects (6 of 10 sent back); of the other 90, 20 % late and half of those spoiled = 9 (a quarter back);
-    # 81 end well and 5 % of them go back all the same: 100 - 6 - 2.25 - 4.05
+    # 10 % defects (6 of 10 sent back); of the other 90, 20 % late and half of those spoiled = 9, a quarter of
+    # them sent back; 81 end well and 5 % of them go back all the same: 100 - 6 - 2.25 - 4.05
     kept = behaviour.p_kept(np.array([0.1]), np.array([0.2]), LATE_SPOILS, np.array([0.05]))
     assert kept[0] == pytest.approx(0.8770)
 
