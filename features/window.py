@@ -5,7 +5,7 @@ Nothing later than `as_of` gets past `known_at`, which every table goes through 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from types import TracebackType
@@ -50,6 +50,7 @@ class Window:
         self.ids: Mapping[str, Array] = coder.ids
         self._coder = coder
         self._columns = columns
+        self._once: dict[Hashable, ibis.Table] = {}
         filled: set[tuple[str, str | None]] = {(table, None) for table in columns}
         filled |= {(table, column) for table, names in columns.items() for column in names}
         self.off: list[tuple[str, str]] = list(
@@ -111,6 +112,12 @@ class Window:
     def owner_members(self) -> ibis.Table:
         """`owner_member` as a table (owner_row, member_row) of the owners who are members."""
         return self._coder.own_members
+
+    def once(self, key: Hashable, build: Callable[[], ibis.Table]) -> ibis.Table:
+        """What `build` gives, computed the first time that `key` is asked for and held until the close."""
+        if key not in self._once:
+            self._once[key] = self.engine.keep(build())
+        return self._once[key]
 
     def __enter__(self) -> Window:
         return self

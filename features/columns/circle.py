@@ -60,7 +60,7 @@ def circle_columns(
 ) -> CircleColumns:
     """Price bands and top categories of each circle; test orders are left out."""
     with window.engine.scratch() as scratch:
-        members = scratch.keep(circle_members(window, values).select("owner_row", "member_row"))
+        members = circle_members(window, values).select("owner_row", "member_row")
         bands = window.engine.fetch(_price_bands(window, scratch, members), ("owner_row", "share"))
         categories = window.engine.fetch(
             _top_categories(window, scratch, members, top_categories),
@@ -78,7 +78,11 @@ def circle_columns(
 
 
 def circle_members(window: Window, values: ShareValues) -> ibis.Table:
-    """Expression: owner_row, member_row, tie float32, each pair once."""
+    """owner_row, member_row, tie float32, each pair once."""
+    return window.once(("circle_members", values), lambda: _ties(window, values))
+
+
+def _ties(window: Window, values: ShareValues) -> ibis.Table:
     known = window.table("circle")
     one = ibis.literal(1.0)
     known = known.select("owner_row", "member_row").distinct().mutate(base=one, weight=one * 0)

@@ -117,19 +117,27 @@ def owner_member_edges(window: Window, values: ShareValues) -> ibis.Table:
 
 
 def contacts(window: Window, values: ShareValues) -> ibis.Table:
-    """Expression: one row per share, reaction and credited order, `units` of 2^-32 and the five counts.
+    """One row per share, reaction and credited order, `units` of 2^-32 and the five counts.
 
     `owner_row` is always there, `member_row` and `product_row` where known. An owner's own clicks and her
     orders through her own link are left out; a share to herself is a share to nobody in particular.
     """
-    return _shares(window, values).union(_reactions(window, values), _orders(window, values))
+
+    def build() -> ibis.Table:
+        return _shares(window, values).union(_reactions(window, values), _orders(window, values))
+
+    return window.once(("contacts", values), build)
 
 
 def returned_lines(window: Window) -> ibis.Table:
-    """Expression: order_code and product_row of the order lines returned, once each."""
-    returns = window.table("returns")
-    returned = returns.select(returned_code="order_code", returned_row="product_row")
-    return returned.filter(returned.returned_code.notnull()).distinct()
+    """order_code and product_row of the order lines returned, once each."""
+
+    def build() -> ibis.Table:
+        returns = window.table("returns")
+        returned = returns.select(returned_code="order_code", returned_row="product_row")
+        return returned.filter(returned.returned_code.notnull()).distinct()
+
+    return window.once("returned_lines", build)
 
 
 def _shares(window: Window, values: ShareValues) -> ibis.Table:
