@@ -20,7 +20,9 @@ Line = tuple[str, str, str, int]  # order, member, product, age in days
 def _open(path: Path, lines: list[Line], *, timeless: bool = False, price_minor: int = 500) -> Window:
     products = sorted({line[2] for line in lines})
     with DatasetWriter(path / "orders", timeless=timeless) as writer:
-        writer.append("products", {"product_id": products, "title": products, "category": ["A"] * len(products)})
+        writer.append(
+            "products", {"product_id": products, "title": products, "category": ["A"] * len(products)}
+        )
         columns = {
             "order_id": [line[0] for line in lines],
             "member_id": [line[1] for line in lines],
