@@ -159,7 +159,7 @@ def draw_products(
         rng.random(n) < 0.1, rng.integers(0, max(config.n_days - 3, 1), n), rng.integers(-400, -20, n)
     )
     out_from = np.where(rng.random(n) < 0.04, rng.integers(0, config.n_days, n), config.n_days + 1)
-    vector = unit_rows(0.8 * leaves.vector[leaf] + 0.6 * unit_rows(rng.normal(size=(n, N_DIMENSIONS))))
+    vector = unit_rows(0.9 * leaves.vector[leaf] + 0.42 * unit_rows(rng.normal(size=(n, N_DIMENSIONS))))
     return Products(
         leaf=leaf,
         supplier=supplier,
