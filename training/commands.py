@@ -108,3 +108,41 @@ def evaluate(
     typer.echo(json.dumps(found.as_json(), ensure_ascii=False) if as_json else evaluation_text(found))
     if report is not None and not as_json:
         typer.echo(f"the report: {report}")
+
+
+@app.command()
+def train(
+    dataset: Annotated[Path, typer.Argument(metavar="DIR", help="The dataset")],
+    out: Annotated[Path, typer.Option(metavar="SNAPSHOT", help="The snapshot to write: a new folder")],
+    as_of: Annotated[
+        str | None, typer.Option(metavar="T", help="The moment to pretend it is, as 2026-03-31T00:00:00Z")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file of settings")] = None,
+    engine: Annotated[str, typer.Option(help="duckdb; spark is not there yet")] = "duckdb",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the run card as JSON")] = False,
+) -> None:
+    """Train a snapshot: graphs, embeddings and rankers as of a moment, in one folder.
+
+    Example: sharepicks train town --out town.snapshot --as-of 2026-03-25T00:00:00Z
+
+    The run card (config, dataset hash, what is off and why, seconds, memory) is written beside the snapshot.
+    """
+    from rich.console import Console
+
+    from recsys.errors import UsageError
+    from training.config import Config, read_config
+    from training.moment import parse_moment
+    from training.run_card import run_card_text
+    from training.train import run_card_path
+    from training.train import train as run
+
+    if engine != "duckdb":
+        raise UsageError(f"--engine must be duckdb; got {engine!r}; spark is not there yet")
+    moment = None if as_of is None else parse_moment(as_of)
+    chosen = Config() if config is None else read_config(config)
+    with Console(stderr=True).status("reading") as status:
+        done = run(dataset, out, as_of=moment, config=chosen, say=status.update)
+    typer.echo(json.dumps(done.card, ensure_ascii=False) if as_json else run_card_text(done.card))
+    if not as_json:
+        typer.echo(f"snapshot in {done.path}, its run card in {run_card_path(done.path)}")
+        typer.echo(f"next: sharepicks evaluate {done.path} {dataset}")

@@ -1,0 +1,146 @@
+"""The fitted model that a snapshot holds: people, products, who knows whom, operators and rankers.
+
+`training` assembles one in memory, also for past moments; `model_files` writes it into a snapshot and maps
+it back. Rows are int32 positions in the sorted id lists. All arrays are read-only by convention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from recsys.columns import StringColumn
+from recsys.domain import Target
+from recsys.errors import SnapshotError
+from recsys.ids import IdList
+from recsys.index import ProductIndex, build_index
+from recsys.operators import EmbeddingOperator, Operator
+from recsys.ranker import Ranker
+from recsys.sparse import CsrView
+
+Array = npt.NDArray[Any]
+NO_PRICE = -1
+UNKNOWN_STOCK = -1
+NO_ROW = -1
+MOST_POPULAR = 1_000  # how deep the popular list goes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Products:
+    """What the snapshot knows of each product; one row per product id."""
+
+    ids: IdList
+    titles: StringColumn
+    categories: IdList  # every node of the category tree, as its path `A > B > C`
+    category_row: npt.NDArray[np.int32]  # (n_products,) the leaf
+    supplier_row: npt.NDArray[np.int32]  # (n_products,) -1: none
+    price_minor: npt.NDArray[np.int64]  # (n_products,) -1: no price
+    currencies: IdList
+    currency_row: npt.NDArray[np.int32]  # (n_products,) -1: none
+    stock: npt.NDArray[np.int64]  # (n_products,) -1: unknown
+    popularity: npt.NDArray[np.float32]  # (n_products,) decayed orders
+    n_orders: npt.NDArray[np.int32]
+    n_members: npt.NDArray[np.int32]  # distinct buyers
+    n_recent_orders: npt.NDArray[np.int32]  # 30 days before as_of
+    n_shares: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """Owners, members and what they did, as of the snapshot's moment."""
+
+    owners: IdList
+    members: IdList
+    owner_member: npt.NDArray[np.int32]  # (n_owners,) her own member row, -1: none
+    orders: CsrView  # members × products; data: decayed orders; extra n int32
+    shares: CsrView  # owners × products; data: decayed shares; extra last_time int64 µs, n_orders int32
+    circle: CsrView  # owners × members; data: tie weight
+    circle_orders: CsrView  # owners × products; data: ties × orders; extra n_members int32
+    circle_categories: CsrView  # owners × categories; data: members who bought there in 30 days
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Interests:
+    """Several interest vectors per circle, in the space of one embedding.
+
+    vectors: float32 (n_owners, n_interests, n_factors), zeros where a circle has fewer.
+    """
+
+    operator: str
+    vectors: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Everything a request needs."""
+
+    products: Products
+    people: People
+    co_purchase: CsrView  # products × products; data: weight; extra n_members int32
+    operators: tuple[Operator, ...]
+    rankers: Mapping[Target, Ranker]
+    as_of_us: int | None  # None: timeless
+    interests: Interests | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_products(self) -> int:
+        """Products in the catalogue."""
+        return len(self.products)
+
+    def operator(self, name: str) -> Operator:
+        """The operator of that name; SnapshotError when there is none."""
+        for operator in self.operators:
+            if operator.name == name:
+                return operator
+        raise SnapshotError(f"model: has no operator named {name!r}; retrain the snapshot")
+
+    def index_of(self, operator: Operator) -> ProductIndex:
+        """The searchable products of an embedding, built when first asked for."""
+        if operator.name not in self._indexes:
+            assert isinstance(operator, EmbeddingOperator)
+            self._indexes[operator.name] = build_index(operator.product_out)
+        return self._indexes[operator.name]
+
+    @cached_property
+    def _indexes(self) -> dict[str, ProductIndex]:
+        return {}
+
+    @cached_property
+    def most_popular(self) -> npt.NDArray[np.int32]:
+        """Rows of the most popular products, best first, ties by the smaller row; int32."""
+        popularity = self.products.popularity
+        return np.argsort(-popularity, kind="stable")[:MOST_POPULAR].astype(np.int32)
+
+    @cached_property
+    def log_buyers(self) -> npt.NDArray[np.float32]:
+        """float32 (n_products,): log(1 + distinct buyers)."""
+        return np.log1p(self.products.n_members).astype(np.float32)
+
+    @cached_property
+    def log_price(self) -> npt.NDArray[np.float32]:
+        """float32 (n_products,): log(1 + price in minor units), 0 without a price."""
+        return np.log1p(np.maximum(self.products.price_minor, 0)).astype(np.float32)
+
+
+def as_csr(view: CsrView, rows: npt.NDArray[np.int32]) -> sparse.csr_array[Any, tuple[int, int]]:
+    """float32 CSR (len(rows), n_columns) of these rows; a row of -1 is empty."""
+    wanted = np.asarray(rows, dtype=np.int64)
+    present = wanted >= 0
+    lengths = np.zeros(len(wanted), dtype=np.int64)
+    known = wanted[present]
+    lengths[present] = view.indptr[known + 1] - view.indptr[known]
+    indptr = np.zeros(len(wanted) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=indptr[1:])
+    positions = view.positions(known)
+    data = view.data[positions].astype(np.float32, copy=False)
+    return sparse.csr_array((data, view.indices[positions], indptr), shape=(len(wanted), view.n_columns))

@@ -1,0 +1,132 @@
+"""The model in a snapshot: which entry holds which part, written and read in one place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, get_args
+from weakref import WeakKeyDictionary
+
+from recsys.domain import Target
+from recsys.errors import SnapshotError
+from recsys.model import Interests, Model, People, Products
+from recsys.operators import FactorOperator, GraphOperator, Operator, ProjectionOperator
+from recsys.ranker import Blend, BoostedTrees, Ranker
+from recsys.snapshot import Snapshot
+from recsys.snapshot_writer import SnapshotWriter
+
+MODEL_TEXT = "model.json"
+PRODUCT_ARRAYS = (
+    "category_row", "supplier_row", "price_minor", "currency_row", "stock", "popularity", "n_orders",
+    "n_members", "n_recent_orders", "n_shares",
+)  # fmt: skip
+ROWS_OF = {"category_row": "categories", "supplier_row": "suppliers", "currency_row": "currencies"}
+PEOPLE_MATRICES: Mapping[str, tuple[str, str]] = {
+    "orders": ("members", "products"), "shares": ("owners", "products"), "circle": ("owners", "members"),
+    "circle_orders": ("owners", "products"), "circle_categories": ("owners", "categories"),
+}  # fmt: skip
+INTERESTS = "circle_interests"
+
+
+def write_model(writer: SnapshotWriter, model: Model, supplier_ids: Any) -> None:
+    """Write every part of a model into an open snapshot."""
+    products, people = model.products, model.people
+    writer.ids("products", products.ids)
+    writer.ids("categories", products.categories)
+    writer.ids("suppliers", supplier_ids)
+    writer.ids("currencies", products.currencies)
+    writer.ids("owners", people.owners)
+    writer.ids("members", people.members)
+    writer.strings("title", products.titles, "products")
+    for name in PRODUCT_ARRAYS:
+        writer.array(name, getattr(products, name), "products", rows_of=ROWS_OF.get(name))
+    writer.array("owner_member", people.owner_member, "owners", rows_of="members")
+    for name, (rows, columns) in PEOPLE_MATRICES.items():
+        writer.csr(f"people_{name}", getattr(people, name), rows, columns)
+    writer.csr("co_purchase", model.co_purchase, "products", "products")
+    if model.interests is not None:
+        writer.array(INTERESTS, model.interests.vectors, ("owners", None, None))
+    specs = [_write_operator(writer, operator) for operator in model.operators]
+    rankers = {target: _write_ranker(writer, target, ranker) for target, ranker in model.rankers.items()}
+    described = {
+        "as_of_us": model.as_of_us, "operators": specs, "rankers": rankers, "settings": dict(model.settings),
+        "interests": None if model.interests is None else model.interests.operator,
+    }  # fmt: skip
+    writer.text(MODEL_TEXT, json.dumps(described, indent=1, sort_keys=True) + "\n")
+
+
+def _write_operator(writer: SnapshotWriter, operator: Operator) -> dict[str, Any]:
+    place = f"operator_{operator.name}"
+    spec: dict[str, Any] = {"name": operator.name, "profile": operator.profile}
+    if isinstance(operator, GraphOperator):
+        writer.csr(place, operator.weights, "products", "products")
+        return spec | {"kind": "graph", "length_power": operator.length_power}
+    writer.array(f"{place}_out", operator.product_out, ("products", None))
+    if isinstance(operator, ProjectionOperator):
+        writer.array(f"{place}_in", operator.product_in, ("products", None))
+        return spec | {"kind": "projection", "length_power": operator.length_power}
+    writer.array(f"{place}_gram", operator.gram, (None, None))
+    return spec | {
+        "kind": "factors", "alpha": operator.alpha, "regularization": operator.regularization,
+    }  # fmt: skip
+
+
+def _write_ranker(writer: SnapshotWriter, target: Target, ranker: Ranker) -> dict[str, Any]:
+    if isinstance(ranker, BoostedTrees):
+        writer.text(f"ranker_{target}.txt", ranker.text)
+        return {"kind": "boosted_trees"}
+    assert isinstance(ranker, Blend)
+    return {"kind": "blend", "weights": dict(ranker.weights)}
+
+
+_opened: WeakKeyDictionary[Snapshot, Model] = WeakKeyDictionary()  # one model for each open snapshot
+
+
+def model_of(snapshot: Snapshot) -> Model:
+    """The model of an open snapshot, mapped; SnapshotError when a part of it is missing or of no known kind."""
+    if snapshot not in _opened:
+        _opened[snapshot] = _read_model(snapshot)
+    return _opened[snapshot]
+
+
+def _read_model(snapshot: Snapshot) -> Model:
+    described = json.loads(snapshot.text(MODEL_TEXT))
+    arrays = {name: snapshot.array(name) for name in PRODUCT_ARRAYS}
+    products = Products(
+        ids=snapshot.ids("products"), titles=snapshot.strings("title"),
+        categories=snapshot.ids("categories"), currencies=snapshot.ids("currencies"), **arrays,
+    )  # fmt: skip
+    matrices = {name: snapshot.csr(f"people_{name}") for name in PEOPLE_MATRICES}
+    people = People(
+        owners=snapshot.ids("owners"), members=snapshot.ids("members"),
+        owner_member=snapshot.array("owner_member"), **matrices,
+    )  # fmt: skip
+    interests = None
+    if described["interests"] is not None:
+        interests = Interests(described["interests"], snapshot.array(INTERESTS))
+    return Model(
+        products=products, people=people, co_purchase=snapshot.csr("co_purchase"),
+        operators=tuple(_read_operator(snapshot, spec) for spec in described["operators"]),
+        rankers={t: _read_ranker(snapshot, t, described["rankers"][t]) for t in get_args(Target)},
+        as_of_us=described["as_of_us"], interests=interests, settings=described["settings"],
+    )  # fmt: skip
+
+
+def _read_operator(snapshot: Snapshot, spec: Mapping[str, Any]) -> Operator:
+    name, profile, place = spec["name"], spec["profile"], f"operator_{spec['name']}"
+    if spec["kind"] == "graph":
+        return GraphOperator(name, profile, snapshot.csr(place).to_scipy(), spec["length_power"])
+    product_out = snapshot.array(f"{place}_out")
+    if spec["kind"] == "projection":
+        product_in = snapshot.array(f"{place}_in")
+        return ProjectionOperator(name, profile, product_in, product_out, spec["length_power"])
+    if spec["kind"] == "factors":
+        gram = snapshot.array(f"{place}_gram")
+        return FactorOperator(name, profile, product_out, gram, spec["alpha"], spec["regularization"])
+    raise SnapshotError(f"{snapshot.path}: operator {name} is of no known kind: {spec['kind']!r}; retrain")
+
+
+def _read_ranker(snapshot: Snapshot, target: Target, spec: Mapping[str, Any]) -> Ranker:
+    if spec["kind"] == "boosted_trees":
+        return BoostedTrees(snapshot.text(f"ranker_{target}.txt"))
+    return Blend(spec["weights"])

@@ -1,0 +1,85 @@
+"""Pair features: what a ranker reads about an owner and a product; the same code in training and serving.
+
+Every feature is a float32 column. Operators give two each: their score, and the score relative to the
+owner's best (graphs) or to the lengths of both vectors (embeddings), which compares between owners.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys.model import NO_PRICE, Model
+from recsys.operators import row_sums
+from recsys.scoring import Pairs, Scoring, values_at
+
+Floats = npt.NDArray[np.float32]
+
+PRODUCT_FEATURES = ("log_orders", "log_popularity", "log_buyers", "log_shares", "recent_fraction")
+PROFILE_FEATURES = ("log_profile_orders", "log_own_shares", "profile_mean_log_buyers")
+DIRECT_FEATURES = (
+    "own_share", "own_orders", "circle_orders", "category_affinity", "buyers_against_profile",
+    "price_against_profile",
+)  # fmt: skip
+INTEREST_FEATURE = "interest"
+
+
+def feature_names(model: Model) -> tuple[str, ...]:
+    """The names of the columns of `pair_features`, in order."""
+    names: list[str] = []
+    for operator in model.operators:
+        names += [operator.name, f"{operator.name}_relative"]
+    if model.interests is not None:
+        names.append(INTEREST_FEATURE)
+    return (*names, *PRODUCT_FEATURES, *PROFILE_FEATURES, *DIRECT_FEATURES)
+
+
+def pair_features(scoring: Scoring, pairs: Pairs) -> Floats:
+    """float32 (n_pairs, n_features), columns as in `feature_names`; NaN where a feature has no value."""
+    columns = [*_operator_columns(scoring, pairs), *_product_columns(scoring.model, pairs)]
+    columns += [*_profile_columns(scoring, pairs), *_direct_columns(scoring, pairs)]
+    table = np.empty((len(pairs), len(columns)), dtype=np.float32)
+    for at, column in enumerate(columns):
+        table[:, at] = column
+    return table
+
+
+def _operator_columns(scoring: Scoring, pairs: Pairs) -> Iterator[Floats]:
+    for operator in scoring.model.operators:
+        scores = scoring.by_operator(operator)
+        raw = scores.at(pairs)
+        yield raw
+        yield scores.relative_at(pairs, raw)
+    if scoring.model.interests is not None:
+        yield scoring.best_interest_at(pairs)
+
+
+def _product_columns(model: Model, pairs: Pairs) -> Iterator[Floats]:
+    products = model.products
+    n_orders = products.n_orders[pairs.product].astype(np.float32)
+    yield np.log1p(n_orders)
+    yield np.log1p(products.popularity[pairs.product])
+    yield np.log1p(products.n_members[pairs.product].astype(np.float32))
+    yield np.log1p(products.n_shares[pairs.product].astype(np.float32))
+    yield products.n_recent_orders[pairs.product] / np.maximum(n_orders, 1)
+
+
+def _profile_columns(scoring: Scoring, pairs: Pairs) -> Iterator[Floats]:
+    profiles = scoring.profiles
+    yield np.log1p(row_sums(profiles.orders))[pairs.owner]
+    yield np.log1p(row_sums(profiles.shares))[pairs.owner]
+    yield scoring.profile_mean(scoring.log_buyers)[pairs.owner]
+
+
+def _direct_columns(scoring: Scoring, pairs: Pairs) -> Iterator[Floats]:
+    model, profiles = scoring.model, scoring.profiles
+    yield values_at(profiles.shares, pairs)
+    yield values_at(profiles.own_orders, pairs)
+    yield values_at(profiles.circle_orders, pairs)
+    yield scoring.category_share_at(pairs)
+    yield scoring.log_buyers[pairs.product] - scoring.profile_mean(scoring.log_buyers)[pairs.owner]
+    price = model.products.price_minor[pairs.product]
+    known = np.where(price != NO_PRICE, np.log1p(np.maximum(price, 0)), np.nan).astype(np.float32)
+    yield known - scoring.profile_mean(scoring.log_price)[pairs.owner]

@@ -1,0 +1,130 @@
+"""Reasons: why a pick is there, as a code, a sentence she can repeat, and figures anyone can check.
+
+Nothing is said that the snapshot does not count. Every figure is a count of distinct people or orders.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.domain import Reason, Target
+from recsys.model import Model
+from recsys.scoring import Scoring
+
+MAX_REASONS = 3
+MIN_CO_BUYERS = 2
+MIN_CIRCLE_MEMBERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The pair that reasons are sought for: `at` is the owner's place in the chunk."""
+
+    at: int
+    owner_row: int
+    product_row: int
+    target: Target
+    source: str
+
+
+def reasons_for(scoring: Scoring, subject: Subject) -> tuple[Reason, ...]:
+    """At least one reason, at most `MAX_REASONS`, the most telling first."""
+    found = [
+        reason
+        for reason in (
+            _circle_ordered(scoring.model, subject),
+            _circle_category(scoring.model, subject),
+            _bought_together(scoring, subject),
+            _own_share_did_well(scoring.model, subject),
+            _ordered_again(scoring, subject),
+        )
+        if reason is not None
+    ]
+    if len(found) < MAX_REASONS:
+        found.append(_popular(scoring.model, subject))
+    return tuple(found[:MAX_REASONS])
+
+
+def _circle_ordered(model: Model, subject: Subject) -> Reason | None:
+    if subject.target != "circle" or subject.owner_row < 0:
+        return None
+    products, _ = model.people.circle_orders.row(subject.owner_row)
+    where = np.flatnonzero(products == subject.product_row)
+    if not len(where):
+        return None
+    span = model.people.circle_orders.span(subject.owner_row)
+    n_members = int(model.people.circle_orders.extra["n_members"][span][where[0]])
+    if n_members < MIN_CIRCLE_MEMBERS:
+        return None
+    return Reason(
+        "circle_ordered", f"{n_members} of your circle ordered it before", {"n_members": n_members}
+    )  # fmt: skip
+
+
+def _circle_category(model: Model, subject: Subject) -> Reason | None:
+    if subject.target != "circle" or subject.owner_row < 0 or model.as_of_us is None:
+        return None
+    category_row = int(model.products.category_row[subject.product_row])
+    categories, counts = model.people.circle_categories.row(subject.owner_row)
+    where = np.flatnonzero(categories == category_row)
+    if not len(where) or counts[where[0]] < MIN_CIRCLE_MEMBERS:
+        return None
+    n_members, category = int(counts[where[0]]), model.products.categories[category_row]
+    return Reason(
+        "circle_category",
+        f"{n_members} of your circle bought from {category} in 30 days",
+        {"n_members": n_members, "category": category, "days": 30},
+    )
+
+
+def _bought_together(scoring: Scoring, subject: Subject) -> Reason | None:
+    """The product of the profile that most people bought together with this one."""
+    model, orders = scoring.model, scoring.profiles.orders
+    profile = orders.indices[orders.indptr[subject.at] : orders.indptr[subject.at + 1]]
+    others, _ = model.co_purchase.row(subject.product_row)
+    n_members = model.co_purchase.extra["n_members"][model.co_purchase.span(subject.product_row)]
+    shared = np.isin(others, profile)
+    if not shared.any():
+        return None
+    best = np.flatnonzero(shared)[np.argmax(n_members[shared])]
+    if n_members[best] < MIN_CO_BUYERS:
+        return None
+    other = int(others[best])
+    return Reason(
+        "bought_together",
+        f"bought together with {model.products.titles[other]} by {int(n_members[best])} people",
+        {"product_id": model.products.ids[other], "n_members": int(n_members[best])},
+    )
+
+
+def _own_share_did_well(model: Model, subject: Subject) -> Reason | None:
+    if subject.owner_row < 0:
+        return None
+    products, _ = model.people.shares.row(subject.owner_row)
+    where = np.flatnonzero(products == subject.product_row)
+    if not len(where):
+        return None
+    span = model.people.shares.span(subject.owner_row)
+    n_orders = int(model.people.shares.extra["n_orders"][span][where[0]])
+    if n_orders < 1:
+        return None
+    return Reason("share_did_well", f"your share of it led to {n_orders} orders", {"n_orders": n_orders})
+
+
+def _ordered_again(scoring: Scoring, subject: Subject) -> Reason | None:
+    """For `self`: she ordered it before."""
+    if subject.target != "self":
+        return None
+    own = scoring.profiles.own_orders
+    if subject.product_row not in own.indices[own.indptr[subject.at] : own.indptr[subject.at + 1]]:
+        return None
+    return Reason("ordered_again", "you ordered it before", {"ordered": 1})
+
+
+def _popular(model: Model, subject: Subject) -> Reason:
+    n_members = int(model.products.n_members[subject.product_row])
+    if n_members:
+        return Reason("popular", f"ordered by {n_members} people", {"n_members": n_members})
+    return Reason("new", "new here: nobody has ordered it yet", {"n_members": 0})

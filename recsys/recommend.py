@@ -1,0 +1,118 @@
+"""A snapshot and a query go in, picks come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys.candidates import Candidates, given
+from recsys.domain import MAX_PICKS_PER_REPLY, Offer, Pick, Query, Reply, Target
+from recsys.errors import QueryError
+from recsys.model import NO_PRICE, Model
+from recsys.model_files import model_of
+from recsys.profiles import has_profile
+from recsys.ranking import Ranked, chunk_size, places_within, rank, scoring_of
+from recsys.reasons import Subject, reasons_for
+from recsys.scoring import Scoring
+from recsys.snapshot import Snapshot
+from recsys.sources import SOURCES
+
+SOURCE_NAMES = tuple(source.name for source in SOURCES)
+OWN_LIST = "own_list"  # the source of a product that the caller named
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankedChunk:
+    """Ranked products of some owners, sorted by owner, then rank.
+
+    owner_row int32; rank int32 from 1; product_row int32; score float32; source int8 (position in
+    `SOURCE_NAMES`), all (n_pairs,).
+    """
+
+    owner_row: npt.NDArray[np.int32]
+    rank: npt.NDArray[np.int32]
+    product_row: npt.NDArray[np.int32]
+    score: npt.NDArray[np.float32]
+    source: npt.NDArray[np.int8]
+
+
+def recommend(snapshot: Snapshot, query: Query) -> Reply:
+    """The picks for one owner, best first; never empty without `shorter_because`.
+
+    An owner the snapshot does not know, or knows nothing of, gets the popular list and `fallback` says so.
+    QueryError when n is outside 1 to 100.
+    """
+    if not 1 <= query.n <= MAX_PICKS_PER_REPLY:
+        raise QueryError(f"n must be between 1 and {MAX_PICKS_PER_REPLY}; got {query.n}")
+    model = model_of(snapshot)
+    owner_row = model.people.owners.row(query.owner_id)
+    scoring = scoring_of(model, np.array([owner_row], dtype=np.int32), query.target)
+    candidates = None if query.product_ids is None else _named(model, query.product_ids)
+    ranked = rank(scoring, query, candidates)
+    picks = tuple(_pick(scoring, ranked, at, owner_row) for at in range(min(query.n, len(ranked.product))))
+    return Reply(
+        query.owner_id, query.target, picks,
+        fallback=None if has_profile(scoring.profiles)[0] else "popular",
+        shorter_because=None if len(picks) == query.n else _why_shorter(model, ranked, candidates),
+        left_out=ranked.left_out,
+    )  # fmt: skip
+
+
+def rank_many(
+    snapshot: Snapshot,
+    owner_rows: npt.NDArray[np.int32],
+    n: int,
+    target: Target = "circle",
+    unseen: bool = False,
+) -> Iterator[RankedChunk]:
+    """The n best products of each owner row, in chunks; the same candidates, gates and scores as `recommend`."""
+    yield from rank_many_of(model_of(snapshot), owner_rows, n, target, unseen)
+
+
+def rank_many_of(
+    model: Model, owner_rows: npt.NDArray[np.int32], n: int, target: Target, unseen: bool
+) -> Iterator[RankedChunk]:
+    """As `rank_many`, for a model in memory."""
+    query = Query("", n=n, target=target, unseen=unseen)
+    step = chunk_size(model)
+    for start in range(0, len(owner_rows), step):
+        rows = owner_rows[start : start + step]
+        ranked = rank(scoring_of(model, rows, target), query)
+        place = places_within(ranked.owner)
+        kept = place < n
+        yield RankedChunk(
+            rows[ranked.owner[kept]], place[kept] + 1, ranked.product[kept], ranked.score[kept],
+            ranked.source[kept],
+        )  # fmt: skip
+
+
+def _named(model: Model, product_ids: Sequence[str]) -> Candidates:
+    rows = model.products.ids.rows(list(product_ids))
+    product = rows[rows >= 0].astype(np.int32)
+    return given(np.zeros(len(product), dtype=np.int32), product)
+
+
+def _pick(scoring: Scoring, ranked: Ranked, at: int, owner_row: int) -> Pick:
+    products = scoring.model.products
+    row = int(ranked.product[at])
+    source = SOURCE_NAMES[ranked.source[at]] if ranked.source[at] >= 0 else OWN_LIST
+    subject = Subject(0, owner_row, row, scoring.profiles.target, source)
+    price = int(products.price_minor[row])
+    offer = None
+    if price != NO_PRICE and products.currency_row[row] >= 0:
+        offer = Offer(price, products.currencies[int(products.currency_row[row])])
+    return Pick(
+        products.ids[row], products.titles[row], products.categories[int(products.category_row[row])],
+        offer, at + 1, float(ranked.score[at]), source, reasons_for(scoring, subject),
+    )  # fmt: skip
+
+
+def _why_shorter(model: Model, ranked: Ranked, candidates: Candidates | None) -> str:
+    if ranked.left_out:
+        return max(sorted(ranked.left_out), key=lambda gate: ranked.left_out[gate])
+    if candidates is not None:
+        return "list_ended"
+    return "empty_catalogue" if not model.n_products else "few_products"

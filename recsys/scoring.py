@@ -1,0 +1,237 @@
+"""Scores of every operator for a few owners at once, computed when first asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys.index import ProductIndex
+from recsys.model import Model
+from recsys.operators import Csr, EmbeddingOperator, GraphOperator, Operator, row_sums
+from recsys.profiles import Profiles
+
+Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int32]
+
+MAX_DENSE_VALUES = 16_000_000  # a dense score table of a chunk may have this many cells (64 MB)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Owner–product pairs of one chunk, sorted by owner, then product, each once.
+
+    owner int32 (n_pairs): position in the chunk; product int32 (n_pairs): product row.
+    """
+
+    owner: Rows
+    product: Rows
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposals:
+    """Candidates of one source with its own scores, in any order; same shapes as `Pairs`."""
+
+    owner: Rows
+    product: Rows
+    score: Floats
+
+
+class GraphScores:
+    """Scores of a graph operator for a chunk."""
+
+    def __init__(self, operator: GraphOperator, profiles: Csr) -> None:
+        self.operator = operator
+        self.matrix = operator.scores(profiles)
+
+    def top(self, n: int) -> Proposals:
+        """The n best products of each owner; only those with a positive score."""
+        return top_of_sparse(self.matrix, n)
+
+    def at(self, pairs: Pairs) -> Floats:
+        """float32 (n_pairs,); 0 where the operator says nothing."""
+        return values_at(self.matrix, pairs)
+
+    def relative_at(self, pairs: Pairs, raw: Floats) -> Floats:
+        """The score as a fraction of the owner's best, float32 (n_pairs,)."""
+        best = row_maxima(self.matrix)[pairs.owner]
+        return np.divide(raw, best, out=np.zeros_like(raw), where=best > 0)
+
+
+class EmbeddingScores:
+    """Scores of an embedding for a chunk."""
+
+    def __init__(self, operator: EmbeddingOperator, profiles: Csr, index: ProductIndex) -> None:
+        self.operator = operator
+        self.index = index
+        self.vectors = operator.vectors(profiles)
+
+    def top(self, n: int) -> Proposals:
+        """The n products of each owner with the largest inner product (by the index, maybe approximate)."""
+        asked = np.flatnonzero(np.any(self.vectors, axis=1))
+        products, scores = self.index.top(self.vectors[asked], n)
+        owner = np.repeat(asked.astype(np.int32), products.shape[1])
+        found = products.ravel() >= 0
+        return Proposals(owner[found], products.ravel()[found], scores.ravel()[found])
+
+    def at(self, pairs: Pairs) -> Floats:
+        """float32 (n_pairs,) inner products."""
+        return _inner(self.vectors, self.operator.product_out, pairs)
+
+    def relative_at(self, pairs: Pairs, raw: Floats) -> Floats:
+        """The cosine of vector and product, float32 (n_pairs,)."""
+        lengths = np.linalg.norm(self.vectors, axis=1)[pairs.owner] * self.index.norms[pairs.product]
+        return np.divide(raw, lengths, out=np.zeros_like(raw), where=lengths > 0)
+
+
+OperatorScores = GraphScores | EmbeddingScores
+
+
+class Scoring:
+    """A model, a chunk of profiles, and the scores of each operator for them."""
+
+    def __init__(self, model: Model, profiles: Profiles) -> None:
+        self.model = model
+        self.profiles = profiles
+
+    def by_operator(self, operator: Operator) -> OperatorScores:
+        """The scores of one operator, kept for the life of this chunk."""
+        if operator.name not in self._scores:
+            profile = self.profiles.of_kind(operator.profile)
+            if isinstance(operator, GraphOperator):
+                self._scores[operator.name] = GraphScores(operator, profile)
+            else:
+                index = self.model.index_of(operator)
+                self._scores[operator.name] = EmbeddingScores(operator, profile, index)
+        return self._scores[operator.name]
+
+    @cached_property
+    def _scores(self) -> dict[str, OperatorScores]:
+        return {}
+
+    @cached_property
+    def circle_interests(self) -> Floats | None:
+        """float32 (n, n_interests, n_factors), zeros where a circle has fewer; None when nothing has any."""
+        interests = self.model.interests
+        if interests is None or self.profiles.target != "circle":
+            return None
+        rows = self.profiles.owner_rows
+        found = np.array(interests.vectors[np.maximum(rows, 0)], dtype=np.float32)
+        found[rows < 0] = 0
+        return found
+
+    @property
+    def interest_index(self) -> ProductIndex:
+        """The index of the embedding that the interests live in."""
+        assert self.model.interests is not None
+        return self.model.index_of(self.model.operator(self.model.interests.operator))
+
+    def best_interest_at(self, pairs: Pairs) -> Floats:
+        """float32 (n_pairs,): the inner product with the nearest of the circle's interests; NaN without."""
+        interests = self.circle_interests
+        if interests is None:
+            return np.full(len(pairs), np.nan, dtype=np.float32)
+        vectors = self.interest_index.vectors
+        best = np.full(len(pairs), -np.inf, dtype=np.float32)
+        for at in range(interests.shape[1]):
+            np.maximum(best, _inner(interests[:, at], vectors, pairs), out=best)
+        return best
+
+    @cached_property
+    def log_buyers(self) -> Floats:
+        """float32 (n_products,): log(1 + distinct buyers)."""
+        return self.model.log_buyers
+
+    @cached_property
+    def log_price(self) -> Floats:
+        """float32 (n_products,): log(1 + price in minor units), 0 without a price."""
+        return self.model.log_price
+
+    def profile_mean(self, values: Floats) -> Floats:
+        """float32 (n,): the mean of a product column over each profile, weighted; NaN for an empty one."""
+        orders = self.profiles.orders
+        totals = row_sums(orders)
+        sums = np.asarray(orders @ values, dtype=np.float32)
+        return np.divide(sums, totals, out=np.full_like(sums, np.nan), where=totals > 0)
+
+    def category_share_at(self, pairs: Pairs) -> Floats:
+        """float32 (n_pairs,): the fraction of the profile that lies in the product's leaf category."""
+        orders, category = self.profiles.orders, self.model.products.category_row
+        n_categories = len(self.model.products.categories)
+        owner = np.repeat(np.arange(orders.shape[0], dtype=np.int64), np.diff(orders.indptr))
+        keys = owner * n_categories + category[orders.indices]
+        found, at = np.unique(keys, return_inverse=True)
+        weights = np.bincount(at, weights=orders.data, minlength=len(found))
+        if not len(found):
+            return np.full(len(pairs), np.nan, dtype=np.float32)
+        wanted = pairs.owner.astype(np.int64) * n_categories + category[pairs.product]
+        place = np.minimum(np.searchsorted(found, wanted), len(found) - 1)
+        share = np.where(found[place] == wanted, weights[place], 0.0)
+        totals = row_sums(orders)[pairs.owner]
+        return np.divide(
+            share, totals, out=np.full(len(pairs), np.nan), where=totals > 0
+        ).astype(np.float32)  # fmt: skip
+
+
+def top_of_sparse(matrix: Csr, n: int) -> Proposals:
+    """The n largest positive entries of each row; ties by the smaller column."""
+    owners: list[Rows] = []
+    products: list[Rows] = []
+    scores: list[Floats] = []
+    for row in range(matrix.shape[0]):
+        span = slice(matrix.indptr[row], matrix.indptr[row + 1])
+        columns, data = matrix.indices[span], matrix.data[span]
+        if len(data) > n:
+            floor = np.partition(data, len(data) - n)[len(data) - n]
+            kept = np.flatnonzero(data >= floor)
+            if len(kept) > n:
+                kept = kept[np.lexsort((columns[kept], -data[kept]))[:n]]
+            columns, data = columns[kept], data[kept]
+        positive = data > 0
+        owners.append(np.full(int(positive.sum()), row, dtype=np.int32))
+        products.append(columns[positive].astype(np.int32, copy=False))
+        scores.append(data[positive])
+    if not owners:
+        empty = np.zeros(0, dtype=np.int32)
+        return Proposals(empty, empty, np.zeros(0, dtype=np.float32))
+    return Proposals(np.concatenate(owners), np.concatenate(products), np.concatenate(scores))
+
+
+def values_at(matrix: Csr, pairs: Pairs) -> Floats:
+    """float32 (n_pairs,) entries of a sparse matrix; 0 where nothing is stored."""
+    n_rows, n_columns = matrix.shape
+    if not len(pairs) or not matrix.nnz:
+        return np.zeros(len(pairs), dtype=np.float32)
+    if n_rows * n_columns <= MAX_DENSE_VALUES:
+        return np.asarray(matrix.toarray()[pairs.owner, pairs.product], dtype=np.float32)
+    if not matrix.has_sorted_indices:
+        matrix = matrix.sorted_indices()
+    rows = np.repeat(np.arange(n_rows, dtype=np.int64), np.diff(matrix.indptr))
+    keys = rows * n_columns + matrix.indices
+    wanted = pairs.owner.astype(np.int64) * n_columns + pairs.product
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, matrix.data[at], np.float32(0)).astype(np.float32)
+
+
+def row_maxima(matrix: Csr) -> Floats:
+    """The largest entry of each row, 0 for an empty one; float32 (n_rows,)."""
+    best = np.zeros(matrix.shape[0], dtype=np.float32)
+    filled = np.flatnonzero(np.diff(matrix.indptr))
+    if len(filled):
+        best[filled] = np.maximum.reduceat(matrix.data, matrix.indptr[filled])
+    return best
+
+
+def _inner(left: Floats, right: Floats, pairs: Pairs) -> Floats:
+    step = 1 << 16  # keeps the gathered vectors inside the cache
+    out = np.empty(len(pairs), dtype=np.float32)
+    for start in range(0, len(pairs), step):
+        part: slice[Any, Any, Any] = slice(start, start + step)
+        np.einsum("ij,ij->i", left[pairs.owner[part]], right[pairs.product[part]], out=out[part])
+    return out

@@ -1,0 +1,36 @@
+"""The seam of every candidate source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+
+from recsys.scoring import Proposals, Scoring
+
+
+class Source(Protocol):
+    """Proposes products for each owner of a chunk; it never looks at gates and never ranks the list."""
+
+    @property
+    def name(self) -> str:
+        """The word that a reply prints for it."""
+        ...
+
+    def propose(self, scoring: Scoring, n: int) -> Proposals:
+        """At most about n products per owner, each with a finite score."""
+        ...
+
+
+def joined(parts: Iterable[Proposals]) -> Proposals:
+    """Several proposals as one; a product may stand in it more than once."""
+    found = list(parts)
+    if not found:
+        empty = np.zeros(0, dtype=np.int32)
+        return Proposals(empty, empty, np.zeros(0, dtype=np.float32))
+    return Proposals(
+        np.concatenate([p.owner for p in found]),
+        np.concatenate([p.product for p in found]),
+        np.concatenate([p.score for p in found]),
+    )

@@ -1,0 +1,20 @@
+"""What follows from orders and shares together: one share is evidence about one product."""
+
+from __future__ import annotations
+
+from recsys.scoring import Proposals, Scoring
+from recsys.sources.seam import joined
+
+
+class ShareGraph:
+    """The best of each operator that was fitted on orders and shares."""
+
+    name = "share_graph"
+
+    def propose(self, scoring: Scoring, n: int) -> Proposals:
+        """The n best products of each operator over evidence."""
+        return joined(
+            scoring.by_operator(operator).top(n)
+            for operator in scoring.model.operators
+            if operator.profile == "evidence"
+        )

@@ -1,0 +1,223 @@
+"""Assembles a model in memory from inputs: matrices, operators, circle profiles and interests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from recsys.columns import StringColumn
+from recsys.ids import IdList
+from recsys.model import Interests, Model, People, Products
+from recsys.operators import Csr, Operator, ProjectionOperator
+from recsys.ranker import Blend
+from recsys.sparse import CsrView
+from training.inputs import Catalogue, Edges, Inputs, Purchases
+from training.interests import circle_interests
+from training.operators import Graph, OperatorPlan, build_operators
+
+RECENT_DAYS = 30
+MICROSECONDS_PER_DAY = 86_400_000_000
+MAX_CIRCLE_PROFILE = 400  # products kept of one circle's orders, heaviest first
+
+
+def assemble(inputs: Inputs, plan: OperatorPlan, seed: int, settings: Mapping[str, Any]) -> Model:
+    """The model without learned rankers: a plain blend stands in their place."""
+    orders = csr_of(
+        inputs.purchases.member_row, inputs.purchases.product_row, profile_weight(inputs.purchases),
+        (len(inputs.member_ids), inputs.n_products),
+    )  # fmt: skip
+    circle = _ties(inputs)
+    operators = build_operators(graphs_of(inputs, orders), plan, seed)
+    blend = Blend({f"{operator.name}_relative": 1.0 / len(operators) for operator in operators})
+    if not operators:
+        blend = Blend({"log_popularity": 1.0})
+    return Model(
+        products=_products(inputs),
+        people=_people(inputs, orders, circle),
+        co_purchase=view_of(inputs.co_purchase, inputs.n_products, inputs.n_products),
+        operators=operators,
+        rankers={"circle": blend, "self": blend},
+        as_of_us=inputs.as_of_us,
+        interests=_interests(operators, orders, circle, inputs, seed),
+        settings=settings,
+    )
+
+
+def profile_weight(purchases: Purchases) -> npt.NDArray[np.float32]:
+    """How much a product counts in a profile: the square root of its decayed order lines, float32."""
+    return np.sqrt(purchases.weight).astype(np.float32)
+
+
+def graphs_of(inputs: Inputs, orders: Csr) -> list[Graph]:
+    """The graph of orders, and where anybody shares the graph of orders and shares together."""
+    graphs = [Graph("orders", orders)]
+    if len(inputs.shares.owner_row):
+        graphs.append(Graph("evidence", evidence_of(inputs, orders)))
+    return graphs
+
+
+def evidence_of(inputs: Inputs, orders: Csr) -> Csr:
+    """Persons × products with shares added; an owner who is no member gets a row below the members."""
+    n_members = len(inputs.member_ids)
+    person = inputs.owner_member[inputs.shares.owner_row]
+    strangers = person < 0
+    person = np.where(strangers, n_members + inputs.shares.owner_row, person)
+    n_persons = n_members + (len(inputs.owner_ids) if strangers.any() else 0)
+    shares = csr_of(person, inputs.shares.product_row, share_weight(inputs), (n_persons, inputs.n_products))
+    taller = sparse.csr_array(
+        (orders.data, orders.indices, _padded(orders.indptr, n_persons)), shape=(n_persons, inputs.n_products)
+    )
+    return sparse.csr_array(taller.maximum(shares))
+
+
+def share_weight(inputs: Inputs) -> npt.NDArray[np.float32]:
+    """How much a shared product counts in evidence, at most 1: one share says as much as three."""
+    return np.minimum(inputs.shares.weight, 1.0).astype(np.float32)
+
+
+def csr_of(row: Any, column: Any, data: Any, shape: tuple[int, int]) -> Csr:
+    """float32 CSR with sorted columns; entries of the same cell are added."""
+    matrix = sparse.coo_array((np.asarray(data, dtype=np.float32), (row, column)), shape=shape)
+    return sparse.csr_array(matrix)
+
+
+def view_of(edges: Edges, n_rows: int, n_columns: int) -> CsrView:
+    """Edges sorted by row as a CSR view with their extra columns."""
+    indptr = np.zeros(n_rows + 1, dtype=np.int64)
+    np.cumsum(np.bincount(edges.row, minlength=n_rows), out=indptr[1:])
+    return CsrView(indptr, edges.column.astype(np.int32), edges.weight, n_columns, dict(edges.extra))
+
+
+def _padded(indptr: npt.NDArray[Any], n_rows: int) -> npt.NDArray[Any]:
+    return np.concatenate([indptr, np.full(n_rows + 1 - len(indptr), indptr[-1], dtype=indptr.dtype)])
+
+
+def _ties(inputs: Inputs) -> Csr:
+    """Owners × members; an owner with nobody in her circle has herself."""
+    n_owners, n_members = len(inputs.owner_ids), len(inputs.member_ids)
+    alone = np.bincount(inputs.circle.row, minlength=n_owners) == 0
+    herself = np.flatnonzero(alone & (inputs.owner_member >= 0)).astype(np.int32)
+    rows = np.concatenate([inputs.circle.row, herself])
+    columns = np.concatenate([inputs.circle.column, inputs.owner_member[herself]])
+    weights = np.concatenate([inputs.circle.weight, np.ones(len(herself), dtype=np.float32)])
+    return csr_of(rows, columns, weights, (n_owners, n_members))
+
+
+def _products(inputs: Inputs) -> Products:
+    catalogue, purchases = inputs.catalogue, inputs.purchases
+    n_products = inputs.n_products
+    return Products(
+        ids=IdList.of(catalogue.product_ids), titles=StringColumn.of(catalogue.titles),
+        categories=IdList.of(catalogue.category_paths), category_row=catalogue.category_row,
+        supplier_row=catalogue.supplier_row, price_minor=catalogue.price_minor,
+        currencies=IdList.of(catalogue.currencies), currency_row=catalogue.currency_row,
+        stock=catalogue.stock,
+        popularity=_sums(purchases.product_row, purchases.weight, n_products, np.float32),
+        n_orders=_sums(purchases.product_row, purchases.n, n_products, np.int32),
+        n_members=_sums(purchases.product_row, None, n_products, np.int32),
+        n_recent_orders=_recent_buyers(catalogue, purchases, inputs.as_of_us),
+        n_shares=_sums(inputs.shares.product_row, inputs.shares.n_shares, n_products, np.int32),
+    )  # fmt: skip
+
+
+def _sums(rows: Any, values: Any, n: int, dtype: Any) -> Any:
+    return np.bincount(rows, weights=values, minlength=n).astype(dtype)
+
+
+def _recent_buyers(catalogue: Catalogue, purchases: Purchases, as_of_us: int | None) -> npt.NDArray[np.int32]:
+    """Members whose latest order of each product lies within 30 days; all of them in a timeless world."""
+    n_products = len(catalogue.product_ids)
+    if as_of_us is None or purchases.last_time is None:
+        return _sums(purchases.product_row, None, n_products, np.int32)  # type: ignore[no-any-return]
+    recent = purchases.last_time > as_of_us - RECENT_DAYS * MICROSECONDS_PER_DAY
+    return _sums(purchases.product_row[recent], None, n_products, np.int32)  # type: ignore[no-any-return]
+
+
+def _people(inputs: Inputs, orders: Csr, circle: Csr) -> People:
+    n_owners = len(inputs.owner_ids)
+    shares = Edges(
+        inputs.shares.owner_row, inputs.shares.product_row, share_weight(inputs),
+        {
+            "n_orders": inputs.shares.n_orders,
+            "last_time": np.zeros(len(inputs.shares.owner_row), dtype=np.int64)
+            if inputs.shares.last_time is None
+            else inputs.shares.last_time,
+        },
+    )  # fmt: skip
+    return People(
+        owners=IdList.of(inputs.owner_ids),
+        members=IdList.of(inputs.member_ids),
+        owner_member=inputs.owner_member,
+        orders=CsrView(orders.indptr.astype(np.int64), orders.indices, orders.data, orders.shape[1]),
+        shares=view_of(shares, n_owners, inputs.n_products),
+        circle=CsrView(circle.indptr.astype(np.int64), circle.indices, circle.data, circle.shape[1]),
+        circle_orders=_circle_orders(circle, orders),
+        circle_categories=view_of(
+            inputs.circle_categories, n_owners, len(inputs.catalogue.category_paths)
+        ),
+    )  # fmt: skip
+
+
+def _circle_orders(circle: Csr, orders: Csr) -> CsrView:
+    """What each circle ordered, tie-weighted; extra n_members: distinct members behind each product."""
+    step = 4096
+    parts, counts = [], []
+    for start in range(0, circle.shape[0], step):
+        ties = circle[start : start + step]
+        weighted = sparse.csr_array(ties @ orders)
+        weighted.sort_indices()
+        counted = sparse.csr_array(_ones(ties) @ _ones(orders))
+        counted.sort_indices()
+        kept = _heaviest(weighted, MAX_CIRCLE_PROFILE)
+        parts.append(_where(weighted, kept))
+        counts.append(counted.data[kept])
+    if not parts:
+        empty = np.zeros(1, dtype=np.int64)
+        none = np.zeros(0, dtype=np.int32)
+        return CsrView(empty, none, none.astype(np.float32), orders.shape[1], {"n_members": none})
+    whole = sparse.csr_array(sparse.vstack(parts, format="csr"))
+    n_members = np.rint(np.concatenate(counts)).astype(np.int32)
+    return CsrView(
+        whole.indptr.astype(np.int64), whole.indices.astype(np.int32), whole.data, orders.shape[1],
+        {"n_members": n_members},
+    )  # fmt: skip
+
+
+def _ones(matrix: Csr) -> Csr:
+    return sparse.csr_array(
+        (np.ones(matrix.nnz, dtype=np.float32), matrix.indices, matrix.indptr), shape=matrix.shape
+    )
+
+
+def _heaviest(matrix: Csr, limit: int) -> npt.NDArray[np.bool_]:
+    """Which entries are among the `limit` heaviest of their row; ties by the smaller column."""
+    kept = np.ones(matrix.nnz, dtype=bool)
+    lengths = np.diff(matrix.indptr)
+    for row in np.flatnonzero(lengths > limit):
+        span = slice(matrix.indptr[row], matrix.indptr[row + 1])
+        kept[span] = False
+        best = np.argsort(-matrix.data[span], kind="stable")[:limit]
+        kept[span.start + best] = True
+    return kept
+
+
+def _where(matrix: Csr, kept: npt.NDArray[np.bool_]) -> Csr:
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))[kept]
+    indptr = np.zeros(matrix.shape[0] + 1, dtype=np.int64)
+    np.cumsum(np.bincount(rows, minlength=matrix.shape[0]), out=indptr[1:])
+    return sparse.csr_array((matrix.data[kept], matrix.indices[kept], indptr), shape=matrix.shape)
+
+
+def _interests(
+    operators: tuple[Operator, ...], orders: Csr, circle: Csr, inputs: Inputs, seed: int
+) -> Interests | None:
+    """Interests live in the last projection over orders; None where circles are their owners alone."""
+    projections = [o for o in operators if isinstance(o, ProjectionOperator) and o.profile == "orders"]
+    if not projections or not len(inputs.circle.row):
+        return None
+    operator = projections[-1]
+    return Interests(operator.name, circle_interests(operator.vectors(orders), circle, seed))

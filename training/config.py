@@ -1,0 +1,131 @@
+"""The configuration: every key, its unit and its default; unknown keys are refused.
+
+`default.toml` beside this file says the same with a comment for each key; a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from recsys.errors import ConfigError
+from training.operators import OperatorPlan
+
+DEFAULT_FILE = Path(__file__).with_name("default.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What holds for the whole run."""
+
+    seed: int = 0
+    memory_limit_mb: int = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Graphs:
+    """How orders become graphs."""
+
+    order_half_life_days: float = 180.0
+    co_purchase_half_life_days: float = 90.0
+    co_purchase_member_cap: int = 200
+    co_purchase_hub_damping: float = 0.1
+    co_purchase_top_k: int = 50
+    co_purchase_min_members: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """How many products each source may propose."""
+
+    per_source: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RankerPlan:
+    """How the ranker learns."""
+
+    n_folds: int = 6
+    fold_fraction: float = 0.0
+    n_moments: int = 2
+    moment_days: float = 14.0
+    n_negatives: int = 100
+    max_pairs: int = 2_000_000
+    n_trees: int = 300
+    n_leaves: int = 15
+    learning_rate: float = 0.05
+    min_examples: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that training can be told."""
+
+    run: Run = field(default_factory=Run)
+    graphs: Graphs = field(default_factory=Graphs)
+    operators: OperatorPlan = field(default_factory=OperatorPlan)
+    candidates: Candidates = field(default_factory=Candidates)
+    ranker: RankerPlan = field(default_factory=RankerPlan)
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Section → key → value, JSON values only."""
+        return {
+            section: {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
+            for section, values in asdict(self).items()
+        }
+
+
+def read_config(file: Path) -> Config:
+    """The configuration in a TOML file, defaults where it is silent; ConfigError for what it may not say."""
+    try:
+        text = file.read_text("utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{file}: there is no such configuration file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: must be UTF-8: {error}") from None
+    try:
+        return config_from(tomllib.loads(text), str(file))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: not readable as TOML: {error}") from None
+
+
+def config_from(values: Mapping[str, Any], where: str = "config") -> Config:
+    """A configuration from section → key → value; ConfigError names the key, the rule and what came."""
+    sections = {f.name: f for f in fields(Config)}
+    _refuse_unknown(values, sections, where)
+    made = {}
+    hints = get_type_hints(Config)
+    for name, section in values.items():
+        if not isinstance(section, Mapping):
+            raise ConfigError(f"{where}: {name} must be a section of keys; got {section!r}")
+        kind = hints[name]
+        keys = get_type_hints(kind)
+        _refuse_unknown(section, keys, f"{where} [{name}]")
+        made[name] = kind(**{k: _typed(v, keys[k], f"{where} [{name}] {k}") for k, v in section.items()})
+    return Config(**made)
+
+
+def _refuse_unknown(values: Mapping[str, Any], known: Mapping[str, Any], where: str) -> None:
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"{where}: unknown key {key!r}; known are {', '.join(known)}")
+
+
+def _typed(value: Any, kind: Any, where: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if kind in (int, float):
+        if type(value) is not kind:
+            raise ConfigError(
+                f"{where}: must be {'a whole number' if kind is int else 'a number'}; got {value!r}"
+            )
+        if value < 0:
+            raise ConfigError(f"{where}: must be >= 0; got {value!r}")
+        return value
+    element = kind.__args__[0]
+    if not isinstance(value, list) or not all(type(v) is element for v in value):
+        raise ConfigError(f"{where}: must be a list of {element.__name__}; got {value!r}")
+    return tuple(value)

@@ -1,0 +1,120 @@
+"""Learns the rankers of a model: past moments or held-out folds are assembled, examples drawn, trees grown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import get_args
+
+import numpy as np
+
+from features.dataset import Dataset
+from features.window import open_window
+from recsys.domain import Target
+from recsys.model import Model
+from recsys.pair_features import feature_names
+from recsys.ranker import Ranker
+from training.assemble import assemble
+from training.config import Config
+from training.examples import Examples, Labelled, examples, joined
+from training.fit_ranker import fit_ranker
+from training.inputs import Inputs, Purchases
+from training.labels import folds, labels_for, sampled_owners
+from training.read_inputs import read_inputs
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """A world as it was, and what followed in it; rows of `followed` are those of `inputs`."""
+
+    inputs: Inputs
+    followed: Purchases
+
+
+def learn_rankers(
+    model: Model, pasts: Iterator[Past], n_pasts: int, config: Config, n_threads: int, say: Say
+) -> Mapping[Target, Ranker]:
+    """A ranker for each target; the model's own blend where too little followed to learn from."""
+    plan, seed = config.ranker, config.run.seed
+    has_circle = model.interests is not None or bool(len(model.people.circle_categories.indices))
+    targets: tuple[Target, ...] = get_args(Target) if has_circle else ("self",)
+    found: dict[Target, list[Examples]] = {target: [] for target in targets}
+    budget = plan.max_pairs // max(1, n_pasts * len(targets))
+    for number, past in enumerate(pasts):
+        say(f"examples from past {number + 1} of {n_pasts}")
+        rng = np.random.default_rng([seed, number])
+        then = assemble(past.inputs, config.operators, seed, model.settings)
+        for target in targets:
+            labelled = labels_for(past.inputs, past.followed, target)
+            labelled = _within_budget(labelled, budget, plan.n_negatives, rng)
+            if len(labelled.owner_row) and feature_names(then) == feature_names(model):
+                found[target].append(examples(then, labelled, target, plan.n_negatives, rng))
+    learned: dict[Target, Ranker] = dict(model.rankers)
+    for target, parts in found.items():
+        if parts and sum(int((p.label > 0).sum()) for p in parts) >= plan.min_examples:
+            say(f"growing trees for {target}")
+            learned[target] = fit_ranker(joined(parts), feature_names(model), plan, seed, n_threads)
+    if "circle" not in targets:
+        learned["circle"] = learned["self"]
+    return learned
+
+
+def held_out_folds(inputs: Inputs, config: Config) -> Iterator[Past]:
+    """The pasts of a timeless world."""
+    rng = np.random.default_rng([config.run.seed, 7])
+    for held_out in folds(inputs.purchases, config.ranker.n_folds, config.ranker.fold_fraction, rng):
+        yield Past(inputs.without(held_out), inputs.purchases.where(held_out))
+
+
+def past_moments(
+    dataset: Dataset, as_of: datetime, inputs: Inputs, config: Config, n_threads: int
+) -> Iterator[Past]:
+    """Windows at earlier moments, the latest first, each with the orders of the days that followed it."""
+    for number in range(1, config.ranker.n_moments + 1):
+        moment = as_of - timedelta(days=config.ranker.moment_days * number)
+        until = moment + timedelta(days=config.ranker.moment_days)
+        with open_window(
+            dataset, moment, memory_limit_mb=config.run.memory_limit_mb, threads=n_threads
+        ) as window:
+            earlier = read_inputs(window, config.graphs)
+        if len(earlier.purchases):
+            yield Past(earlier, followed_between(inputs, earlier, moment, until))
+
+
+def followed_between(inputs: Inputs, earlier: Inputs, after: datetime, until: datetime) -> Purchases:
+    """What was ordered in (after, until] by members and of products that were known at `after`.
+
+    Read from the later world's latest orders of each member and product, in rows of the earlier world.
+    """
+    later = inputs.purchases
+    assert later.last_time is not None
+    low, high = int(after.timestamp() * 1_000_000), int(until.timestamp() * 1_000_000)
+    member = _place_in(earlier.member_ids, inputs.member_ids)[later.member_row]
+    product = _place_in(earlier.catalogue.product_ids, inputs.catalogue.product_ids)[later.product_row]
+    kept = (later.last_time > low) & (later.last_time <= high) & (member >= 0) & (product >= 0)
+    found = later.where(kept)
+    member, product = member[kept], product[kept]
+    order = np.lexsort((product, member))
+    return Purchases(
+        member[order].astype(np.int32), product[order].astype(np.int32), found.weight[order],
+        found.n[order], found.last_time[order] if found.last_time is not None else None,
+    )  # fmt: skip
+
+
+def _place_in(sorted_ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    """Position of each wanted id in the sorted ids, -1 where it is absent."""
+    if not len(sorted_ids):
+        return np.full(len(wanted), -1, dtype=np.int64)
+    place = np.minimum(np.searchsorted(sorted_ids, wanted), len(sorted_ids) - 1)
+    return np.where(sorted_ids[place] == wanted, place, -1)
+
+
+def _within_budget(labelled: Labelled, budget: int, n_negatives: int, rng: np.random.Generator) -> Labelled:
+    n_owners = len(np.unique(labelled.owner_row))
+    if not n_owners:
+        return labelled
+    per_owner = n_negatives + len(labelled.owner_row) / n_owners
+    return sampled_owners(labelled, max(1, int(budget / per_owner)), rng)

@@ -1,0 +1,7 @@
+"""How each operator of the model is learned from the person × product graph."""
+
+from __future__ import annotations
+
+from training.operators.build import Graph, OperatorPlan, build_operators
+
+__all__ = ["Graph", "OperatorPlan", "build_operators"]

@@ -1,0 +1,68 @@
+"""Which operators a model gets: the plan of the configuration, fitted on the graphs at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from recsys.operators import Csr, GraphOperator, Operator, ProfileKind
+from training.operators.embeddings import factors, spectral
+from training.operators.graphs import ease, two_step_walk
+
+WALKS: dict[str, tuple[float, float, float]] = {
+    "walk": (0.0, 0.5, 0.0),  # to the products of persons alike
+    "filter": (0.5, 0.5, 0.5),  # the linear part of GF-CF
+    "cosine": (0.5, 0.0, 0.5),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorPlan:
+    """How operators are learned; see the configuration file for what each key means."""
+
+    walks: tuple[str, ...] = ("walk", "filter", "cosine")
+    walk_top_k: int = 200
+    ease_regularization: float = 300.0
+    ease_top_k: int = 400
+    ease_max_products: int = 8_000
+    spectral_factors: tuple[int, ...] = (16, 96)
+    als_factors: int = 64
+    als_alpha: float = 10.0
+    als_regularization: float = 40.0
+    als_iterations: int = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """A person × product matrix, float32 CSR, and which profiles are scored by what is learned on it."""
+
+    profile: ProfileKind
+    matrix: Csr
+
+
+def build_operators(graphs: list[Graph], plan: OperatorPlan, seed: int) -> tuple[Operator, ...]:
+    """Every operator of the plan on every graph, in a fixed order; names end in the kind of profile."""
+    return tuple(operator for graph in graphs for operator in _operators_of(graph, plan, seed))
+
+
+def _operators_of(graph: Graph, plan: OperatorPlan, seed: int) -> Iterator[Operator]:
+    matrix, profile = graph.matrix, graph.profile
+    n_products = matrix.shape[1]
+    for walk in plan.walks:
+        weights = two_step_walk(matrix, WALKS[walk], plan.walk_top_k)
+        yield GraphOperator(f"{walk}_{profile}", profile, weights)
+    if profile == "orders" and 0 < n_products <= plan.ease_max_products:
+        weights = ease(matrix, plan.ease_regularization, plan.ease_top_k)
+        yield GraphOperator(f"ease_{profile}", profile, weights, length_power=0.0)
+    if min(matrix.shape) > max(plan.spectral_factors, default=0) and matrix.nnz:
+        for n_factors in plan.spectral_factors:
+            yield spectral(
+                matrix, name=f"spectral{n_factors}_{profile}", profile=profile, n_factors=n_factors,
+                out_power=0.0, seed=seed,
+            )  # fmt: skip
+    if matrix.nnz and plan.als_factors:
+        yield factors(
+            matrix, name=f"als_{profile}", profile=profile, n_factors=plan.als_factors,
+            alpha=plan.als_alpha, regularization=plan.als_regularization,
+            n_iterations=plan.als_iterations, seed=seed,
+        )  # fmt: skip

@@ -1,0 +1,64 @@
+"""Embeddings of products: a spectral low-pass filter and implicit-feedback factors."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from implicit.als import AlternatingLeastSquares
+from scipy import sparse
+from sklearn.utils.extmath import randomized_svd
+from threadpoolctl import threadpool_limits
+
+from recsys.operators import Csr, FactorOperator, ProfileKind, ProjectionOperator
+from training.operators.graphs import degree_power, scale_columns, scale_rows, totals
+
+Floats = npt.NDArray[np.float32]
+POWER_ITERATIONS = 5
+
+
+def spectral(
+    matrix: Csr, *, name: str, profile: ProfileKind, n_factors: int, out_power: float, seed: int
+) -> ProjectionOperator:
+    """The low-pass filter of GF-CF (Shen et al. 2021): the strongest right singular vectors of the graph.
+
+    matrix float32 CSR (n_persons, n_products), normalised to D_m^-½ X D_p^-½ first. A profile is projected
+    by V · D_p^-½ and read back by V · D_p^out_power.
+    """
+    by_person, by_product = totals(matrix)
+    damped = degree_power(by_product, -0.5)
+    normal = scale_columns(scale_rows(matrix, degree_power(by_person, -0.5)), damped)
+    n_factors = min(n_factors, min(normal.shape) - 1)
+    _, _, right = randomized_svd(normal, n_factors, n_iter=POWER_ITERATIONS, random_state=seed)
+    vectors = right.T.astype(np.float32)  # (n_products, n_factors)
+    product_in = vectors * damped[:, None]
+    product_out = vectors * degree_power(by_product, out_power)[:, None]
+    return ProjectionOperator(
+        name, profile, np.ascontiguousarray(product_in), np.ascontiguousarray(product_out)
+    )
+
+
+def factors(
+    matrix: Csr,
+    *,
+    name: str,
+    profile: ProfileKind,
+    n_factors: int,
+    alpha: float,
+    regularization: float,
+    n_iterations: int,
+    seed: int,
+) -> FactorOperator:
+    """Implicit-feedback factors (Hu, Koren, Volinsky 2008) by alternating least squares."""
+    # implicit takes the value itself as the confidence: 1 + alpha · weight is the paper's
+    confidence = sparse.csr_matrix(
+        (1.0 + np.float32(alpha) * matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape
+    )
+    model = AlternatingLeastSquares(
+        factors=n_factors, alpha=1.0, regularization=regularization, iterations=n_iterations,
+        random_state=seed, use_gpu=False, dtype=np.float32,
+    )  # fmt: skip
+    with threadpool_limits(1, "blas"):  # implicit runs threads of its own
+        model.fit(confidence, show_progress=False)
+    product_out = np.ascontiguousarray(model.item_factors, dtype=np.float32)
+    gram = product_out.T @ product_out
+    return FactorOperator(name, profile, product_out, gram, alpha, regularization)

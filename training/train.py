@@ -1,0 +1,114 @@
+"""A dataset goes in, a snapshot comes out."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from features.check import check_dataset
+from features.dataset import Dataset, open_dataset
+from features.fingerprint import dataset_hash
+from features.window import open_window
+from recsys.errors import UsageError
+from recsys.model import Model
+from recsys.model_files import write_model
+from recsys.snapshot_writer import SnapshotWriter
+from recsys.threads import thread_count
+from training.assemble import assemble
+from training.config import Config, config_from
+from training.inputs import Inputs
+from training.learn import held_out_folds, learn_rankers, past_moments
+from training.read_inputs import read_inputs
+
+Say = Callable[[str], None]
+RUN_CARD = "run-card.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What one training run made; `card` is what stands in the run card beside the snapshot."""
+
+    path: Path
+    snapshot_id: str
+    card: Mapping[str, Any]
+
+
+def train(
+    dataset_path: Path,
+    out: Path,
+    *,
+    as_of: datetime | None = None,
+    config: Config | Mapping[str, Any] | None = None,
+    say: Say = lambda _: None,
+) -> Trained:
+    """Trains a snapshot of the dataset as of a moment (None: its last event) and writes it to `out`.
+
+    DataError when the dataset breaks its contract, UsageError when `out` is taken. The same dataset, config
+    and moment give the same snapshot; time and memory stand in the run card beside it, not in it.
+    """
+    if out.exists():
+        raise UsageError(f"{out}: already exists; name a new folder for the snapshot")
+    started = time.monotonic()
+    chosen = config if isinstance(config, Config) else config_from(config or {})
+    dataset = open_dataset(dataset_path)
+    say("checking the dataset")
+    check_dataset(dataset).raise_if_broken()
+    n_threads = thread_count()
+    say("reading the window")
+    with open_window(dataset, as_of, memory_limit_mb=chosen.run.memory_limit_mb, threads=n_threads) as window:
+        inputs = read_inputs(window, chosen.graphs)
+        moment, off = window.as_of, list(window.off)
+    model = _fit(dataset, inputs, moment, chosen, n_threads, say)
+    say("writing the snapshot")
+    with SnapshotWriter(out) as writer:
+        write_model(writer, model, list(inputs.catalogue.supplier_ids))
+        manifest = writer.commit(
+            dataset_hash=dataset_hash(dataset), as_of=None if moment is None else moment.isoformat(),
+            config=chosen.as_mapping(), off=[list(pair) for pair in off], counts=_counts(inputs),
+        )  # fmt: skip
+    card = {
+        "snapshot_id": manifest.snapshot_id, **manifest.fields,
+        "train_seconds": round(time.monotonic() - started, 2), "peak_memory_mb": _peak_memory_mb(),
+        "threads": n_threads,
+    }  # fmt: skip
+    run_card_path(out).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    return Trained(out, manifest.snapshot_id, card)
+
+
+def run_card_path(snapshot: Path) -> Path:
+    """Where the run card of a snapshot stands: beside it, as a measurement may not change its hash."""
+    return snapshot.with_name(f"{snapshot.name}.{RUN_CARD}")
+
+
+def _fit(
+    dataset: Dataset, inputs: Inputs, moment: datetime | None, config: Config, n_threads: int, say: Say
+) -> Model:
+    say("fitting operators")
+    settings = {"candidates_per_source": config.candidates.per_source}
+    model = assemble(inputs, config.operators, config.run.seed, settings)
+    if moment is None:
+        pasts, n_pasts = held_out_folds(inputs, config), config.ranker.n_folds
+    else:
+        pasts = past_moments(dataset, moment, inputs, config, n_threads)
+        n_pasts = config.ranker.n_moments
+    return replace(model, rankers=learn_rankers(model, pasts, n_pasts, config, n_threads, say))
+
+
+def _counts(inputs: Inputs) -> dict[str, int]:
+    return {
+        "owners": len(inputs.owner_ids), "members": len(inputs.member_ids), "products": inputs.n_products,
+        "purchases": len(inputs.purchases), "shares": len(inputs.shares.owner_row),
+        "circle": len(inputs.circle.row),
+    }  # fmt: skip
+
+
+def _peak_memory_mb() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024))
