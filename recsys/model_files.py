@@ -83,7 +83,7 @@ _opened: WeakKeyDictionary[Snapshot, Model] = WeakKeyDictionary()  # one model f
 
 
 def model_of(snapshot: Snapshot) -> Model:
-    """The model of an open snapshot, mapped; SnapshotError when a part of it is missing or of no known kind."""
+    """The model of an open snapshot, mapped; SnapshotError when a part of it is missing or unknown."""
     if snapshot not in _opened:
         _opened[snapshot] = _read_model(snapshot)
     return _opened[snapshot]

@@ -68,7 +68,7 @@ def rank_many(
     target: Target = "circle",
     unseen: bool = False,
 ) -> Iterator[RankedChunk]:
-    """The n best products of each owner row, in chunks; the same candidates, gates and scores as `recommend`."""
+    """The n best products of each owner row, in chunks; same candidates, gates, scores as `recommend`."""
     yield from rank_many_of(model_of(snapshot), owner_rows, n, target, unseen)
 
 

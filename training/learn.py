@@ -1,4 +1,4 @@
-"""Learns the rankers of a model: past moments or held-out folds are assembled, examples drawn, trees grown."""
+"""Learns the rankers: past moments or held-out folds are assembled, examples drawn, trees grown."""
 
 from __future__ import annotations
 
