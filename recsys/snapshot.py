@@ -60,7 +60,7 @@ Content = IdList | StringColumn | npt.NDArray[Any] | CsrView | str
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Snapshot:
     """An open snapshot. All arrays are read-only views of its files; nothing needs closing.
 
