@@ -28,6 +28,8 @@ from features.tables import (
     connect,
     has_repeated_keys,
     key_columns,
+    quoted,
+    run,
     typed_column,
     typed_select,
 )
@@ -145,15 +147,13 @@ class _Check:
                 near = difflib.get_close_matches(column.name, source.unknown, n=1)
                 hint = f"; is it {near[0]}? Rename that column" if near else ""
                 self._add_file_error(name, f"the required column {column.name} is missing{hint}")
-        self.connection.execute(f"CREATE VIEW typed_{name} AS {typed_select(source, with_row=True)}")
+        run(self.connection, f"CREATE VIEW typed_{name} AS {typed_select(source, with_row=True)}")
         cells = [f"{source.row} AS row_number"]
         for column in source.table.columns:
             if column.name in source.columns:
                 cells.append(f"{source.columns[column.name][0]} AS {raw_name(column)}")
                 cells.append(f"{typed_column(source, column)} AS {value_name(column)}")
-        self.connection.execute(
-            f"CREATE VIEW cells_{name} AS SELECT {', '.join(cells)} FROM {source.relation}"
-        )
+        run(self.connection, f"CREATE VIEW cells_{name} AS SELECT {', '.join(cells)} FROM {source.relation}")
         self.staged[name] = staged
         if self.quarantine is not None:
             self.quarantine.expect(self.connection, name)
@@ -161,18 +161,18 @@ class _Check:
 
     def _count_malformed(self, staged: Staged) -> None:
         if staged.n_malformed:
-            reasons = self.connection.execute(f"SELECT DISTINCT reason FROM {staged.malformed} ORDER BY 1")
-            for (reason,) in reasons.fetchall():
-                sql = f"SELECT row_number, text AS value FROM {staged.malformed} WHERE reason = $reason"
-                self._record(staged.source.table.name, None, reason, sql.replace("$reason", _text(reason)))
+            lines = f"SELECT row_number, text AS value FROM {staged.malformed} WHERE reason = "
+            reasons = run(self.connection, f"SELECT DISTINCT reason FROM {staged.malformed} ORDER BY 1")
+            for (reason,) in reasons:
+                self._record(staged.source.table.name, None, reason, lines + quoted(reason))
 
     def _check_cells(self, name: str) -> None:
         staged = self.staged[name]
         columns = column_rules(self.dataset, staged.source)
         counts = [f"count({value_name(c.column)}), count({c.verdict})" for c in columns]
-        (n_kept, *figures) = self.connection.execute(
-            f"SELECT {', '.join(['count(*)', *counts])} FROM cells_{name}"
-        ).fetchone()
+        (n_kept, *figures) = run(
+            self.connection, f"SELECT {', '.join(['count(*)', *counts])} FROM cells_{name}"
+        )[0]
         self.n_rows[name] = n_kept + staged.n_malformed
         if n_kept:
             self.filled.add((name, None))
@@ -185,9 +185,9 @@ class _Check:
 
     def _record_cells(self, name: str, rules: ColumnRules) -> None:
         verdicts = f"SELECT row_number, {rules.verdict} AS verdict, {rules.shown} AS value FROM cells_{name}"
-        broken = self.connection.execute(
-            f"SELECT DISTINCT verdict FROM ({verdicts}) WHERE verdict IS NOT NULL ORDER BY 1"
-        ).fetchall()
+        broken = run(
+            self.connection, f"SELECT DISTINCT verdict FROM ({verdicts}) WHERE verdict IS NOT NULL ORDER BY 1"
+        )
         for (place,) in broken:
             sql = f"SELECT row_number, value FROM ({verdicts}) WHERE verdict = {place}"
             self._record(name, rules.column.name, rules.rules[place].text, sql)
@@ -201,7 +201,8 @@ class _Check:
             return
         columns = ", ".join(key)
         present = " AND ".join(f"{column} IS NOT NULL" for column in key)
-        self.connection.execute(
+        run(
+            self.connection,
             f"""
             CREATE TABLE repeated_{name} AS
             WITH again AS (
@@ -215,11 +216,11 @@ class _Check:
                 min(row_number) OVER same_key AS first_row,
                 content = first_value(content) OVER same_key AS is_copy
             FROM candidates WINDOW same_key AS (PARTITION BY {columns} ORDER BY row_number)
-            """
+            """,
         )
-        found = self.connection.execute(
-            f"SELECT count(*) FROM repeated_{name} WHERE is_copy AND row_number > first_row"
-        ).fetchone()
+        found = run(
+            self.connection, f"SELECT count(*) FROM repeated_{name} WHERE is_copy AND row_number > first_row"
+        )[0]
         if found[0]:
             self.n_duplicates[name] = found[0]
         sql = (
@@ -230,7 +231,7 @@ class _Check:
 
     def _record(self, name: str, column: str | None, text: str, sql: str, *, refused: bool = True) -> None:
         """Count the rows of `sql` (row_number, value) as breaches, and keep the first 20 of them."""
-        n = self.connection.execute(f"SELECT count(*) FROM ({sql})").fetchone()[0]
+        n = run(self.connection, f"SELECT count(*) FROM ({sql})")[0][0]
         if not n:
             return
         tally = Tally(name, column, text, n)
@@ -239,8 +240,8 @@ class _Check:
             return
         self.errors.append(tally)
         file = self.dataset.tables[name].name
-        first = self.connection.execute(f"SELECT * FROM ({sql}) ORDER BY row_number LIMIT {N_SHOWN}")
-        self.violations += [Violation(file, row, column, text, value) for row, value in first.fetchall()]
+        first = run(self.connection, f"SELECT * FROM ({sql}) ORDER BY row_number LIMIT {N_SHOWN}")
+        self.violations += [Violation(file, row, column, text, value) for row, value in first]
         if self.quarantine is not None and column is not None:  # malformed lines have a place of their own
             self.quarantine.add(self.connection, name, f"{column} {text}", sql)
 
@@ -259,11 +260,12 @@ class _Check:
             own = "SELECT owner_id, NULL AS own_member FROM typed_orders WHERE false"
             if "owners" in self.staged:
                 own = "SELECT owner_id, min(member_id) AS own_member FROM typed_owners GROUP BY owner_id"
-            n_test, n_self = self.connection.execute(
+            n_test, n_self = run(
+                self.connection,
                 "SELECT count_if(price_minor BETWEEN 0 AND 1), "
                 "count_if(member_id = coalesce(own_member, owner_id)) "
-                f"FROM typed_orders LEFT JOIN ({own}) USING (owner_id)"
-            ).fetchone()
+                f"FROM typed_orders LEFT JOIN ({own}) USING (owner_id)",
+            )[0]
             flags = {"n_test_orders": n_test, "n_self_orders": n_self}
         return flags | {"n_duplicates": sum(self.n_duplicates.values())}
 
@@ -298,7 +300,3 @@ class _Check:
             n_duplicates=self.n_duplicates,
             broken=self.beyond_rows or (self.quarantine is None and bool(self.errors)),
         )
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

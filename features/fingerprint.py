@@ -16,6 +16,7 @@ from features.tables import (
     has_repeated_keys,
     key_columns,
     read_source,
+    run,
     typed_select,
 )
 from recsys.threads import thread_count
@@ -68,8 +69,9 @@ def _table_line(connection: Connection, dataset: Dataset, table: Table) -> str:
     select = typed_select(read_source(connection, dataset, table.name))
     if has_repeated_keys(connection, select, key_columns(table, dataset)):
         select = f"SELECT DISTINCT * FROM ({select})"
-    n_rows, low, high = connection.execute(
+    n_rows, low, high = run(
+        connection,
         f"SELECT count(*), sum(CAST(hash & {LOW_64_BITS} AS HUGEINT)), sum(CAST(hash >> 64 AS HUGEINT)) "
-        f"FROM (SELECT md5_number({row_content(table)}) AS hash FROM ({select}))"
-    ).fetchone()
+        f"FROM (SELECT md5_number({row_content(table)}) AS hash FROM ({select}))",
+    )[0]
     return f"{table.name} {n_rows} {low:x} {high:x}\n" if n_rows else ""

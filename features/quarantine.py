@@ -12,7 +12,7 @@ from features.contract import TABLES
 from features.dataset import Dataset, DatasetWriter
 from features.relations import REFERENCES, Reference, joined, present
 from features.staging import Staged
-from features.tables import ZONED, Connection, as_sentence, identifier, quoted
+from features.tables import ZONED, Connection, as_sentence, identifier, quoted, run
 from recsys.errors import UsageError
 
 BATCH_ROWS = 200_000
@@ -39,13 +39,14 @@ class Quarantine:
 
     def expect(self, connection: Connection, name: str) -> None:
         """Make room for the bad rows of a table."""
-        connection.execute(f"CREATE TABLE bad_{name} (row_number BIGINT, reason VARCHAR)")
+        run(connection, f"CREATE TABLE bad_{name} (row_number BIGINT, reason VARCHAR)")
 
     def add(self, connection: Connection, name: str, reason: str, sql: str) -> None:
         """Set aside the rows of `sql` (row_number, value) for that reason."""
-        connection.execute(
+        run(
+            connection,
             f"INSERT INTO bad_{name} SELECT row_number, "
-            f"{quoted(reason + '; got ')} || coalesce(value, 'nothing') FROM ({sql})"
+            f"{quoted(reason + '; got ')} || coalesce(value, 'nothing') FROM ({sql})",
         )
 
     def count(self, connection: Connection, staged: Mapping[str, Staged]) -> dict[str, int]:
@@ -56,7 +57,7 @@ class Quarantine:
                 if reference.table == table.name and reference.refused and both:
                     _follow(connection, reference)
         for name, table_staged in staged.items():
-            n = connection.execute(f"SELECT count(DISTINCT row_number) FROM bad_{name}").fetchone()[0]
+            n = run(connection, f"SELECT count(DISTINCT row_number) FROM bad_{name}")[0][0]
             if n + table_staged.n_malformed:
                 self._n_aside[name] = n + table_staged.n_malformed
         return dict(self._n_aside)
@@ -101,11 +102,12 @@ class Quarantine:
 def _follow(connection: Connection, reference: Reference) -> None:
     columns = reference.columns
     kept = f"SELECT * FROM typed_{reference.parent} ANTI JOIN bad_{reference.parent} USING (row_number)"
-    connection.execute(
+    run(
+        connection,
         f"INSERT INTO bad_{reference.table} "
         f"SELECT row_number, {quoted(f'its row in {reference.parent} was set aside')} FROM ("
         f"SELECT c.* FROM typed_{reference.table} c ANTI JOIN ({kept}) p ON {joined(columns)} "
-        f"WHERE {present(columns)}) c SEMI JOIN typed_{reference.parent} p ON {joined(columns)}"
+        f"WHERE {present(columns)}) c SEMI JOIN typed_{reference.parent} p ON {joined(columns)}",
     )
 
 
@@ -117,9 +119,10 @@ def _write_bad_rows(connection: Connection, staged: Staged, folder: Path) -> Non
         f"{_as_text(sql, kind)} AS {identifier(column)}" for column, (sql, kind) in source.columns.items()
     ]
     target = folder / f"{name}.csv"
-    n = connection.execute(f"SELECT count(*) FROM bad_{name}").fetchone()[0]
+    n = run(connection, f"SELECT count(*) FROM bad_{name}")[0][0]
     if n:
-        connection.execute(
+        run(
+            connection,
             f"""
             COPY (
                 WITH bad AS (
@@ -130,13 +133,14 @@ def _write_bad_rows(connection: Connection, staged: Staged, folder: Path) -> Non
                     bad_why AS {identifier(reasons)}
                 FROM cells JOIN bad USING (bad_row) ORDER BY bad_row
             ) TO {quoted(str(target))} (FORMAT csv, HEADER)
-            """
+            """,
         )
     if staged.n_malformed:
         target = folder / f"{name}.malformed.csv"
-        connection.execute(
+        run(
+            connection,
             f"COPY (SELECT row_number AS row, reason AS reasons, text FROM {staged.malformed} ORDER BY 1) "
-            f"TO {quoted(str(target))} (FORMAT csv, HEADER)"
+            f"TO {quoted(str(target))} (FORMAT csv, HEADER)",
         )
 
 

@@ -1,7 +1,8 @@
 """Opening the files of a dataset for the check, with every row counted.
 
-A Parquet file is read where it lies. A CSV is read once into a Parquet file of its texts: lines that are no
-rows (ragged, not UTF-8, an open quote) are set apart with their reason, and every other row knows its place.
+A Parquet file is read where it lies. A CSV is read once into a Parquet file of its texts and their values:
+lines that are no rows (ragged, not UTF-8, an open quote) are set apart with their reason, and every other row
+knows its place.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from features.contract import TABLE_BY_NAME, Table
 from features.dataset import Dataset
 from features.tables import (
+    SQL_TYPES,
     Connection,
     Source,
     as_sentence,
@@ -19,7 +21,11 @@ from features.tables import (
     csv_options,
     parquet_source,
     quoted,
+    run,
+    typed,
 )
+
+TEXT = "VARCHAR"
 
 REASONS = {
     "MISSING COLUMNS": "the row has fewer cells than the header has names",
@@ -55,12 +61,27 @@ def _stage_csv(connection: Connection, table: Table, file: Path, folder: Path) -
     names = csv_header(table, file)
     target = folder / f"{table.name}.parquet"
     options = csv_options(len(names), rejects=f"rejects_{table.name}")
-    with as_sentence(file):
-        connection.execute(
-            f"COPY (SELECT * FROM read_csv({quoted(str(file))}, {options})) TO {quoted(str(target))} "
-            "(FORMAT parquet, COMPRESSION lz4)"
+    # parsing is dear and many rules ask for the same times and numbers: it is done once, here
+    parsed = {
+        column.name: (
+            f"t{names.index(column.name)}",
+            typed(column.kind, f"c{names.index(column.name)}", TEXT),
         )
-    source = replace(parquet_source(connection, table, target, names), file=file)
+        for column in table.columns
+        if column.name in names and SQL_TYPES[column.kind] != TEXT
+    }
+    columns = ", ".join(["*", *(f"{sql} AS {sql_name}" for sql_name, sql in parsed.values())])
+    with as_sentence(file):
+        run(
+            connection,
+            f"COPY (SELECT {columns} FROM read_csv({quoted(str(file))}, {options})) TO {quoted(str(target))} "
+            "(FORMAT parquet, COMPRESSION lz4)",
+        )
+    source = replace(
+        parquet_source(connection, table, target, names),
+        file=file,
+        parsed={name: sql_name for name, (sql_name, _) in parsed.items()},
+    )
     n_malformed = _count_malformed(connection, table)
     if n_malformed:
         source = _number_around(connection, source, folder / f"{table.name}.numbered.parquet")
@@ -68,25 +89,28 @@ def _stage_csv(connection: Connection, table: Table, file: Path, folder: Path) -
 
 
 def _count_malformed(connection: Connection, table: Table) -> int:
-    (n_rejects,) = connection.execute(f"SELECT count(*) FROM rejects_{table.name}").fetchone()
+    (n_rejects,) = run(connection, f"SELECT count(*) FROM rejects_{table.name}")[0]
     if not n_rejects:
         return 0
     cases = " ".join(f"WHEN {quoted(kind)} THEN {quoted(text)}" for kind, text in REASONS.items())
     # the reader counts the header as line 1, and a row of several lines as one
-    connection.execute(
+    run(
+        connection,
         f"CREATE TABLE malformed_{table.name} AS SELECT line - 1 AS row_number, "
         f"first(CASE CAST(error_type AS VARCHAR) {cases} ELSE 'the row is no CSV: ' || error_message END "
         "ORDER BY column_idx) AS reason, first(csv_line ORDER BY column_idx) AS text "
-        f"FROM rejects_{table.name} GROUP BY line"
+        f"FROM rejects_{table.name} GROUP BY line",
     )
-    found = connection.execute(f"SELECT count(*) FROM malformed_{table.name}").fetchone()
+    found = run(connection, f"SELECT count(*) FROM malformed_{table.name}")[0]
     return int(found[0])
 
 
 def _number_around(connection: Connection, source: Source, target: Path) -> Source:
     """Count the rows again, with the places of the malformed ones left free."""
-    columns = ", ".join(sql_name for sql_name, _ in source.columns.values())
-    connection.execute(
+    sql_names = [sql_name for sql_name, _ in source.columns.values()]
+    columns = ", ".join([*sql_names, *source.parsed.values()])
+    run(
+        connection,
         f"""
         COPY (
             WITH gaps AS (
@@ -98,7 +122,7 @@ def _number_around(connection: Connection, source: Source, target: Path) -> Sour
             SELECT {columns}, kept.place + coalesce(gaps.place, 0) AS row_number
             FROM kept ASOF LEFT JOIN gaps ON kept.place >= gaps.kept_before ORDER BY kept.place
         ) TO {quoted(str(target))} (FORMAT parquet, COMPRESSION lz4)
-        """
+        """,
     )
     relation = f"read_parquet({quoted(str(target))}, hive_partitioning = false)"
     return replace(source, relation=relation, row="row_number")

@@ -15,7 +15,7 @@ import hashlib
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,8 @@ class Source:
     """A table's file as SQL can read it.
 
     `relation` stands in a FROM clause; `columns` maps each name of the file to its SQL name and DuckDB type,
-    in the file's order; `row` counts the data rows from 1 (None where the reader cannot count them).
+    in the file's order; `row` counts the data rows from 1 (None where the reader cannot count them); `parsed`
+    are the columns that stand in the contract's type beside their text, under that SQL name.
     """
 
     table: Table
@@ -71,6 +72,7 @@ class Source:
     relation: str
     columns: Mapping[str, tuple[str, str]]
     row: str | None
+    parsed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -97,6 +99,12 @@ def as_sentence(file: Path | str) -> Iterator[None]:
         raise DataError(f"{name}: not readable: {first}{hint}") from error
 
 
+def run(connection: Connection, sql: str) -> list[tuple[Any, ...]]:
+    """The rows of one statement, all of them: DuckDB holds a connection back until its result is read."""
+    rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
+    return rows
+
+
 def connect(folder: Path, *, memory_limit_mb: int, threads: int) -> Connection:
     """An empty DuckDB that works in memory, spills into `folder` and never fetches an extension."""
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -108,8 +116,8 @@ def connect(folder: Path, *, memory_limit_mb: int, threads: int) -> Connection:
         "python_enable_replacements": "false",
     }
     connection = duckdb.connect(":memory:", config=config)
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar = false")  # it would write between what the command prints
+    run(connection, "SET TimeZone = 'UTC'")
+    run(connection, "SET enable_progress_bar = false")  # it would write between what the command prints
     return connection
 
 
@@ -129,7 +137,7 @@ def parquet_source(
     """How to read a Parquet file; `names` are the names its columns c0, c1, … stand for (a staged CSV)."""
     relation = f"read_parquet({quoted(str(file))}, hive_partitioning = false)"
     with as_sentence(file):
-        found = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+        found = run(connection, f"DESCRIBE SELECT * FROM {relation}")
     columns = {row[0]: (identifier(row[0]), row[1]) for row in found}
     if names is not None:
         columns = _csv_columns(names)
@@ -248,6 +256,8 @@ def typed_column(source: Source, column: Column) -> str:
     """SQL of one contract column of that file; a typed NULL when the file has no such column."""
     if column.name not in source.columns:
         return f"CAST(NULL AS {SQL_TYPES[column.kind]})"
+    if column.name in source.parsed:
+        return source.parsed[column.name]
     return typed(column.kind, *source.columns[column.name])
 
 
@@ -268,9 +278,9 @@ def has_repeated_keys(connection: Connection, select: str, key: tuple[str, ...])
     """Whether some key stands in two rows; keys are compared by 64-bit hashes, so a rare yes may be wrong."""
     columns = ", ".join(key)
     present = " AND ".join(f"{name} IS NOT NULL" for name in key)
-    found = connection.execute(
-        f"SELECT count(*) > count(DISTINCT hash({columns})) FROM ({select}) WHERE {present}"
-    ).fetchone()
+    found = run(
+        connection, f"SELECT count(*) > count(DISTINCT hash({columns})) FROM ({select}) WHERE {present}"
+    )[0]
     return bool(found[0])
 
 
@@ -298,8 +308,8 @@ def scan(backend: Any, dataset: Dataset, table_name: str, *, unique: bool = True
         select = f"SELECT {nulls} WHERE false"
     # one backend may read several datasets, and a view is read only later: its name must say which it means
     view = f"scan_{table_name}_{hashlib.sha256(select.encode()).hexdigest()[:16]}"
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {select}")
+    run(connection, "SET TimeZone = 'UTC'")
+    run(connection, f"CREATE OR REPLACE TEMP VIEW {view} AS {select}")
     schema = pa.schema([(column.name, ARROW_TYPES[column.kind]) for column in table.columns])
     namespace = ops.Namespace(catalog=None, database=None)
     return ops.DatabaseTable(

@@ -122,6 +122,15 @@ def test_phone_numbers_are_no_ids_and_ordinary_ids_are_kept(tmp_path: Path) -> N
     assert all("looks like a phone number" in violation.rule for violation in report.violations)
 
 
+def test_red_control_without_its_patterns_the_rule_finds_no_phone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_csv(tmp_path / "town", small_town(orders={2: {"member_id": "13800138000"}}))
+    assert len(sentences(folder)) == 1
+    monkeypatch.setattr("features.rules.PHONES", ("never",))
+    assert sentences(folder) == []
+
+
 def test_all_errors_are_counted_and_the_first_twenty_shown_in_the_files_order(tmp_path: Path) -> None:
     tables = small_town()
     line = tables["orders"][2]
