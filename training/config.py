@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from recsys.errors import ConfigError
-from training.operators import OperatorPlan
+from training.operators import WALKS, OperatorPlan
 
 DEFAULT_FILE = Path(__file__).with_name("default.toml")
 
@@ -105,7 +105,11 @@ def config_from(values: Mapping[str, Any], where: str = "config") -> Config:
         keys = get_type_hints(kind)
         _refuse_unknown(section, keys, f"{where} [{name}]")
         made[name] = kind(**{k: _typed(v, keys[k], f"{where} [{name}] {k}") for k, v in section.items()})
-    return Config(**made)
+    config = Config(**made)
+    for walk in config.operators.walks:
+        if walk not in WALKS:
+            raise ConfigError(f"{where} [operators] walks: must be among {', '.join(WALKS)}; got {walk!r}")
+    return config
 
 
 def _refuse_unknown(values: Mapping[str, Any], known: Mapping[str, Any], where: str) -> None:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from training.operators.build import Graph, OperatorPlan, build_operators
+from training.operators.build import WALKS, Graph, OperatorPlan, build_operators
 
-__all__ = ["Graph", "OperatorPlan", "build_operators"]
+__all__ = ["WALKS", "Graph", "OperatorPlan", "build_operators"]

@@ -1,0 +1,81 @@
+"""Operators against their formulas, worked with dense arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from recsys.operators import FactorOperator
+from training.operators.embeddings import factors, spectral
+from training.operators.graphs import ease, two_step_walk
+
+MATRIX = sparse.csr_array(
+    np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 1], [1, 1, 1, 0], [0, 0, 0, 1]], dtype=np.float32)
+)
+
+
+def test_cosine_walk_is_the_cosine_of_columns() -> None:
+    dense = MATRIX.toarray()
+    lengths = np.linalg.norm(dense, axis=0)
+    wanted = dense.T @ dense / np.outer(lengths, lengths)
+    np.fill_diagonal(wanted, 0)
+    found = two_step_walk(MATRIX, (0.5, 0.0, 0.5), 10).toarray()
+    assert found == pytest.approx(wanted, abs=1e-6)
+
+
+def test_walk_keeps_the_strongest_of_each_row() -> None:
+    whole = two_step_walk(MATRIX, (0.0, 0.5, 0.0), 10).toarray()
+    kept = two_step_walk(MATRIX, (0.0, 0.5, 0.0), 1).toarray()
+    assert (np.count_nonzero(kept, axis=1) == 1).all()
+    assert kept.max(axis=1) == pytest.approx(whole.max(axis=1))
+
+
+def test_ease_solves_its_ridge_regression() -> None:
+    dense = MATRIX.toarray().astype(np.float64)
+    inverse = np.linalg.inv(dense.T @ dense + 2.0 * np.eye(4))
+    wanted = np.eye(4) - inverse / np.diag(inverse)
+    assert ease(MATRIX, 2.0, 10).toarray() == pytest.approx(wanted, abs=1e-5)
+
+
+def test_ease_keeps_strong_negative_weights() -> None:
+    whole = ease(MATRIX, 2.0, 10).toarray()
+    kept = ease(MATRIX, 2.0, 2).toarray()
+    for row in range(4):
+        strongest = np.sort(np.abs(whole[row]))[-2:]
+        assert np.sort(np.abs(kept[row]))[-2:] == pytest.approx(strongest)
+
+
+def test_spectral_with_all_factors_gives_the_filter_back() -> None:
+    found = spectral(MATRIX, name="s", profile="orders", n_factors=3, out_power=0.0, seed=0)
+    gram = found.product_out.T @ found.product_out
+    assert gram == pytest.approx(np.eye(3), abs=1e-4)
+
+
+def test_folding_a_person_in_gives_the_vector_that_training_would() -> None:
+    rng = np.random.default_rng(0)
+    matrix = sparse.csr_array((rng.random((60, 30)) < 0.2).astype(np.float32))
+    operator = factors(
+        matrix,
+        name="f",
+        profile="orders",
+        n_factors=4,
+        alpha=5.0,
+        regularization=1.0,
+        n_iterations=40,
+        seed=1,
+    )
+    assert isinstance(operator, FactorOperator)
+    products = operator.product_out.astype(np.float64)
+    row = matrix[[0]].toarray()[0]
+    confidence = 1 + 5.0 * row
+    left = products.T @ (confidence[:, None] * products) + 1.0 * np.eye(4)
+    wanted = np.linalg.solve(left, products.T @ (confidence * (row > 0)))
+    assert operator.vectors(matrix[[0]])[0] == pytest.approx(wanted, rel=1e-3)
+
+
+def test_same_seed_same_factors() -> None:
+    both = [
+        spectral(MATRIX, name="s", profile="orders", n_factors=2, out_power=0.0, seed=3) for _ in range(2)
+    ]
+    assert np.array_equal(both[0].product_out, both[1].product_out)
