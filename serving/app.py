@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import multiprocessing
 import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -21,11 +23,14 @@ from serving.service import Service
 from serving.settings import Settings, settings_from
 from serving.snapshots import Outcome, Served, SnapshotKeeper, keep_fresh, open_served
 
+PARENT_LOOK_EVERY_S = 1.0
+
 
 def create_app(settings: Settings, open_snapshot: Callable[[Path], Served] = open_served) -> FastAPI:
     """The service over the snapshots of a folder.
 
-    It answers at once; /readyz says when the first snapshot serves. `app.state.service` holds the keeper.
+    It looks for a snapshot before it answers; without a usable one /readyz says what is missing, and the
+    pointer is watched on. `app.state.service` holds the keeper.
     The pages /docs and /redoc are off: they load scripts from other hosts.
     """
     service = Service(
@@ -58,13 +63,26 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     def note(outcome: Outcome) -> None:
         service.metrics.snapshot_looked_at(outcome, service.keeper.served)
 
-    watching = asyncio.create_task(keep_fresh(service.keeper, service.settings.poll_every_s, note))
+    # Before the first request: a restarted worker must not answer "not ready" beside workers that are ready.
+    # Its callers wait in the listening socket meanwhile.
+    note(await asyncio.to_thread(service.keeper.refresh))
+    tasks = [asyncio.create_task(keep_fresh(service.keeper, service.settings.poll_every_s, note))]
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid is not None:
+        tasks.append(asyncio.create_task(_leave_with_parent(parent.pid)))
     try:
         yield
     finally:
-        watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watching
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _leave_with_parent(parent_id: int) -> None:
+    """End this worker when the process that started it is gone, however it went."""
+    while os.getppid() == parent_id:
+        await asyncio.sleep(PARENT_LOOK_EVERY_S)
+    signal.raise_signal(signal.SIGTERM)
 
 
 def create_worker_app() -> FastAPI:

@@ -27,7 +27,7 @@ MARK = ".sharepicks-demo"
 TOWN = "town"
 SNAPSHOTS = "snapshots"
 FIRST = "first"
-READY_WITHIN_S = 30.0
+READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 25.0
 PORTS_TRIED = 20
 N_PICKS = 10
@@ -45,7 +45,15 @@ class TownSize:
 
 
 def run_demo(folder: Path, port: int, *, leave: bool, size: TownSize, console: Console) -> None:
-    """Make the town, train, judge, serve and show picks; with `leave` end after the first reply."""
+    """Make the town, train, judge, serve and show picks; with `leave` end after the first reply.
+
+    Ctrl-C and SIGTERM end it and its child; KeyboardInterrupt when nothing served yet.
+    """
+    with _sigterm_as_ctrl_c():
+        _run_steps(folder, port, leave, size, console)
+
+
+def _run_steps(folder: Path, port: int, leave: bool, size: TownSize, console: Console) -> None:
     started = time.monotonic()
     clear_folder(folder)
     town, snapshots = folder / TOWN, folder / SNAPSHOTS
@@ -58,7 +66,8 @@ def run_demo(folder: Path, port: int, *, leave: bool, size: TownSize, console: C
     _step(console, "How good it is", ["evaluate", str(snapshots / FIRST), str(town)])
     promote(snapshots, FIRST)
     console.rule("[bold]The service", align="left")
-    with _stopping_on_sigterm(), serving_child(snapshots, port) as (child, address):
+    # once it serves, Ctrl-C is the way to end it, and it ends with 0
+    with contextlib.suppress(KeyboardInterrupt), serving_child(snapshots, port) as (child, address):
         owner_id = _an_owner(snapshots / FIRST)
         path = f"/v1/owners/{quote(owner_id, safe='')}/recommend?n={N_PICKS}"
         console.print(picks_table(owner_id, _fetch(address, path)))
@@ -164,16 +173,15 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _stopping_on_sigterm() -> Iterator[None]:
-    """SIGTERM and Ctrl-C both leave the block quietly: the demo was asked to end, and ends with 0."""
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """SIGTERM raises KeyboardInterrupt within the block, so that no child outlives the demo."""
 
-    def stop(number: int, frame: object) -> None:
+    def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        with contextlib.suppress(KeyboardInterrupt):
-            yield
+        yield
     finally:
         signal.signal(signal.SIGTERM, before)
 

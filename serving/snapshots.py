@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-from recsys.domain import Query, Reply
+from recsys.domain import Query, Reply, Target
 from recsys.errors import SnapshotError
 from recsys.pointer import MANIFEST_FILE, read_pointer
 
 Outcome = Literal["same", "swapped", "refused", "missing"]
 FileKey = tuple[str, int, int, int]
+
+N_TRIALS = 5  # owners a candidate is asked about before it serves
 
 log = logging.getLogger("sharepicks.snapshots")
 
@@ -38,7 +40,6 @@ class Served:
 def open_served(path: Path) -> Served:
     """The snapshot of a folder, verified and able to answer; SnapshotError when it is not."""
     from recsys.recommend import recommend
-
     from recsys.snapshot import open_snapshot
 
     snapshot = open_snapshot(path, verify=True)
@@ -46,10 +47,11 @@ def open_served(path: Path) -> Served:
     as_of = read_as_of(manifest.fields.get("as_of"), path)
     served = Served(manifest.snapshot_id, as_of, partial(recommend, snapshot))
     known = snapshot.ids("owners")
-    trials = ["a newcomer nobody knows", *(known[row] for row in range(min(1, len(known))))]
-    try:
+    trials = ["a newcomer", *(known[row] for row in range(0, len(known), len(known) // N_TRIALS + 1))]
+    try:  # this also builds what is built on first use, before a caller has to wait for it
         for owner_id in trials:
-            served.recommend(Query(owner_id, n=5))
+            for target in get_args(Target):
+                served.recommend(Query(owner_id, n=5, target=target))
     except Exception as error:  # whatever a strange snapshot raises, it must not replace a good one
         raise SnapshotError(
             f"{path}: it opens but cannot answer ({type(error).__name__}); train it again with this version"

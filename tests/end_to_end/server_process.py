@@ -31,7 +31,7 @@ class ServerProcess:
 
     def get(self, path: str) -> tuple[int, Any]:
         """Status and JSON body (text when it is no JSON) of one GET."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=BOUND_S)
         with contextlib.closing(connection):
             return ask(connection, path)
 
@@ -42,7 +42,9 @@ class ServerProcess:
             found, body = self.get(path)
             if found == status:
                 return body
-        raise AssertionError(f"{path} did not answer {status} within {BOUND_S} s: {self.log.read_text()}")
+        raise AssertionError(
+            f"{path} did not answer {status} within {BOUND_S} s: {self.log.read_text()[-2000:]}"
+        )
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal to this process and return its exit code."""

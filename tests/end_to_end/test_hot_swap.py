@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server_process import ServerProcess, ask, running
+from server_process import BOUND_S, ServerProcess, ask, running
 
 from recsys.pointer import promote
 
@@ -41,7 +41,9 @@ def is_whole(status: int, body: Any) -> bool:
 
 
 def keep_asking(server: ServerProcess, load: Load, stop: threading.Event) -> None:
-    with contextlib.closing(http.client.HTTPConnection(server.host, server.port, timeout=10)) as connection:
+    with contextlib.closing(
+        http.client.HTTPConnection(server.host, server.port, timeout=BOUND_S)
+    ) as connection:
         while not stop.is_set():
             try:
                 status, body = ask(connection, "/v1/owners/owner-1/recommend")
