@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from recsys.model import NO_PRICE, Model
 from recsys.operators import row_sums
-from recsys.scoring import Pairs, Scoring, values_at
+from recsys.scoring import Pairs, Scoring, divided, values_at
 
 Floats = npt.NDArray[np.float32]
 
@@ -63,7 +63,8 @@ def _product_columns(model: Model, pairs: Pairs) -> Iterator[Floats]:
     yield np.log1p(products.popularity[pairs.product])
     yield np.log1p(products.n_members[pairs.product].astype(np.float32))
     yield np.log1p(products.n_shares[pairs.product].astype(np.float32))
-    yield products.n_recent_orders[pairs.product] / np.maximum(n_orders, 1)
+    recent = products.n_recent_orders[pairs.product].astype(np.float32)
+    yield divided(recent, n_orders)
 
 
 def _profile_columns(scoring: Scoring, pairs: Pairs) -> Iterator[Floats]:

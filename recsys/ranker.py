@@ -51,7 +51,7 @@ class BoostedTrees:
     def __init__(self, text: str, n_threads: int = 1) -> None:
         self.text = text
         try:
-            self._booster = lightgbm.Booster(model_str=text, params={"num_threads": n_threads})
+            self._booster = lightgbm.Booster(model_str=text)
         except lightgbm.basic.LightGBMError as error:
             raise SnapshotError(f"ranker: not a LightGBM model: {error}; retrain the snapshot") from error
         self._names = tuple(self._booster.feature_name())

@@ -61,7 +61,7 @@ class GraphScores:
     def relative_at(self, pairs: Pairs, raw: Floats) -> Floats:
         """The score as a fraction of the owner's best, float32 (n_pairs,)."""
         best = row_maxima(self.matrix)[pairs.owner]
-        return np.divide(raw, best, out=np.zeros_like(raw), where=best > 0)
+        return divided(raw, best)
 
 
 class EmbeddingScores:
@@ -87,7 +87,7 @@ class EmbeddingScores:
     def relative_at(self, pairs: Pairs, raw: Floats) -> Floats:
         """The cosine of vector and product, float32 (n_pairs,)."""
         lengths = np.linalg.norm(self.vectors, axis=1)[pairs.owner] * self.index.norms[pairs.product]
-        return np.divide(raw, lengths, out=np.zeros_like(raw), where=lengths > 0)
+        return divided(raw, lengths)
 
 
 OperatorScores = GraphScores | EmbeddingScores
@@ -158,7 +158,8 @@ class Scoring:
         orders = self.profiles.orders
         totals = row_sums(orders)
         sums = np.asarray(orders @ values, dtype=np.float32)
-        return np.divide(sums, totals, out=np.full_like(sums, np.nan), where=totals > 0)
+        mean: Floats = np.divide(sums, totals, out=np.full_like(sums, np.nan), where=totals > 0)
+        return mean
 
     def category_share_at(self, pairs: Pairs) -> Floats:
         """float32 (n_pairs,): the fraction of the profile that lies in the product's leaf category."""
@@ -226,6 +227,11 @@ def row_maxima(matrix: Csr) -> Floats:
     if len(filled):
         best[filled] = np.maximum.reduceat(matrix.data, matrix.indptr[filled])
     return best
+
+
+def divided(values: Floats, by: Floats) -> Floats:
+    """values / by, 0 where `by` is not positive; float32."""
+    return np.divide(values, by, out=np.zeros(values.shape, dtype=np.float32), where=by > 0)
 
 
 def _inner(left: Floats, right: Floats, pairs: Pairs) -> Floats:

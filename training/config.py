@@ -106,6 +106,12 @@ def config_from(values: Mapping[str, Any], where: str = "config") -> Config:
         _refuse_unknown(section, keys, f"{where} [{name}]")
         made[name] = kind(**{k: _typed(v, keys[k], f"{where} [{name}] {k}") for k, v in section.items()})
     config = Config(**made)
+    sets = (config.operators.als_factors, config.operators.als_alpha, config.operators.als_regularization)
+    if len({len(values) for values in sets}) > 1:
+        raise ConfigError(
+            f"{where} [operators]: als_factors, als_alpha and als_regularization must be equally long; "
+            f"got {' and '.join(str(len(values)) for values in sets)}"
+        )
     for walk in config.operators.walks:
         if walk not in WALKS:
             raise ConfigError(f"{where} [operators] walks: must be among {', '.join(WALKS)}; got {walk!r}")

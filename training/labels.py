@@ -39,11 +39,16 @@ def labels_for(inputs: Inputs, followed: Purchases, target: Target) -> Labelled:
     """The products that followed for each owner; rows as in `inputs`.
 
     `self`: what she ordered herself, label 1. `circle`: what members of her circle ordered, herself left
-    out where there are others; the label is the number of such members, at most 3.
+    out where there are others; the label is the number of such members, at most 3. What she shared
+    before is no label: the share graph knows it already, and learning from it teaches to repeat shares.
     """
     if target == "self" or not len(inputs.circle.row):
-        return _own_labels(inputs, followed)
-    return _circle_labels(inputs, followed)
+        found = _own_labels(inputs, followed)
+    else:
+        found = _circle_labels(inputs, followed)
+    n_products = np.int64(inputs.n_products)
+    shared = inputs.shares.owner_row * n_products + inputs.shares.product_row
+    return _where(found, ~np.isin(found.owner_row * n_products + found.product_row, shared))
 
 
 def _own_labels(inputs: Inputs, followed: Purchases) -> Labelled:
@@ -68,7 +73,7 @@ def _circle_labels(inputs: Inputs, followed: Purchases) -> Labelled:
     return _labelled(owner, product, inputs.n_products)
 
 
-def _labelled(owner: npt.NDArray[np.integer], product: npt.NDArray[np.integer], n_products: int) -> Labelled:  # type: ignore[type-arg]
+def _labelled(owner: npt.NDArray[np.integer], product: npt.NDArray[np.integer], n_products: int) -> Labelled:
     keys, counts = np.unique(owner.astype(np.int64) * n_products + product, return_counts=True)
     return Labelled(
         (keys // n_products).astype(np.int32), (keys % n_products).astype(np.int32),
@@ -81,5 +86,8 @@ def sampled_owners(labelled: Labelled, n_owners: int, rng: np.random.Generator) 
     owners = np.unique(labelled.owner_row)
     if len(owners) <= n_owners:
         return labelled
-    kept = np.isin(labelled.owner_row, np.sort(rng.choice(owners, n_owners, replace=False)))
+    return _where(labelled, np.isin(labelled.owner_row, rng.choice(owners, n_owners, replace=False)))
+
+
+def _where(labelled: Labelled, kept: Mask) -> Labelled:
     return Labelled(labelled.owner_row[kept], labelled.product_row[kept], labelled.label[kept])

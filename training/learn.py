@@ -104,7 +104,7 @@ def followed_between(inputs: Inputs, earlier: Inputs, after: datetime, until: da
     )  # fmt: skip
 
 
-def _place_in(sorted_ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _place_in(sorted_ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Position of each wanted id in the sorted ids, -1 where it is absent."""
     if not len(sorted_ids):
         return np.full(len(wanted), -1, dtype=np.int64)

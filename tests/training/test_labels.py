@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -80,3 +82,11 @@ def test_labels_stop_growing() -> None:
 def test_without_circles_both_targets_learn_from_own_orders(target: str) -> None:
     found = labels_for(world(2, 2, []), purchases([(1, 1)]), target)  # type: ignore[arg-type]
     assert found.owner_row.tolist() == [1]
+
+
+def test_what_she_shared_before_is_no_label() -> None:
+    inputs = world(2, 2, [])
+    one = np.array([1], dtype=np.int32)
+    shares = Shares(one, one, one.astype(np.float32), one, one * 0, None)
+    found = labels_for(replace(inputs, shares=shares), purchases([(1, 0), (1, 1)]), "self")
+    assert found.product_row.tolist() == [0]

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from recsys.operators import Csr, GraphOperator, Operator, ProfileKind
 from training.operators.embeddings import factors, spectral
-from training.operators.graphs import ease, two_step_walk
+from training.operators.graphs import ease, four_step_walk, two_step_walk
 
-WALKS: dict[str, tuple[float, float, float]] = {
+WALKS: dict[str, tuple[float, float, float] | None] = {
     "walk": (0.0, 0.5, 0.0),  # to the products of persons alike
     "filter": (0.5, 0.5, 0.5),  # the linear part of GF-CF
     "cosine": (0.5, 0.0, 0.5),
+    "four_step": None,
 }
 
 
@@ -20,15 +21,15 @@ WALKS: dict[str, tuple[float, float, float]] = {
 class OperatorPlan:
     """How operators are learned; see the configuration file for what each key means."""
 
-    walks: tuple[str, ...] = ("walk", "filter", "cosine")
+    walks: tuple[str, ...] = ("walk", "filter", "four_step")
     walk_top_k: int = 200
     ease_regularization: float = 300.0
     ease_top_k: int = 400
     ease_max_products: int = 8_000
     spectral_factors: tuple[int, ...] = (16, 96)
-    als_factors: int = 64
-    als_alpha: float = 10.0
-    als_regularization: float = 40.0
+    als_factors: tuple[int, ...] = (16, 64, 128)
+    als_alpha: tuple[float, ...] = (10.0, 10.0, 20.0)
+    als_regularization: tuple[float, ...] = (20.0, 40.0, 80.0)
     als_iterations: int = 12
 
 
@@ -49,7 +50,12 @@ def _operators_of(graph: Graph, plan: OperatorPlan, seed: int) -> Iterator[Opera
     matrix, profile = graph.matrix, graph.profile
     n_products = matrix.shape[1]
     for walk in plan.walks:
-        weights = two_step_walk(matrix, WALKS[walk], plan.walk_top_k)
+        powers = WALKS[walk]
+        weights = (
+            four_step_walk(matrix, plan.walk_top_k)
+            if powers is None
+            else two_step_walk(matrix, powers, plan.walk_top_k)
+        )
         yield GraphOperator(f"{walk}_{profile}", profile, weights)
     if profile == "orders" and 0 < n_products <= plan.ease_max_products:
         weights = ease(matrix, plan.ease_regularization, plan.ease_top_k)
@@ -60,9 +66,10 @@ def _operators_of(graph: Graph, plan: OperatorPlan, seed: int) -> Iterator[Opera
                 matrix, name=f"spectral{n_factors}_{profile}", profile=profile, n_factors=n_factors,
                 out_power=0.0, seed=seed,
             )  # fmt: skip
-    if matrix.nnz and plan.als_factors:
-        yield factors(
-            matrix, name=f"als_{profile}", profile=profile, n_factors=plan.als_factors,
-            alpha=plan.als_alpha, regularization=plan.als_regularization,
-            n_iterations=plan.als_iterations, seed=seed,
-        )  # fmt: skip
+    if matrix.nnz:
+        chosen = zip(plan.als_factors, plan.als_alpha, plan.als_regularization, strict=True)
+        for n_factors, alpha, regularization in chosen:
+            yield factors(
+                matrix, name=f"als{n_factors}_{profile}", profile=profile, n_factors=n_factors, alpha=alpha,
+                regularization=regularization, n_iterations=plan.als_iterations, seed=seed + n_factors,
+            )  # fmt: skip
