@@ -35,8 +35,12 @@ format: dev ## write the format, and mend what ruff can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: dev ## the measured table of the README
-	@$(BIN)/python -m benchmarks
+BENCH ?= $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/*.py))
+
+bench: dev ## every measurement in turn, a long time; BENCH=graphs ARGS=1000000 for one
+	@for name in $(BENCH); do \
+		echo "== benchmarks/$$name.py $(ARGS)"; $(BIN)/python benchmarks/$$name.py $(ARGS) || exit 1; \
+	done
 
 # The lock of the tests is resolved first; the two smaller ones are held to its versions.
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \

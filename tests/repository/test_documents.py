@@ -126,7 +126,7 @@ def test_the_trace_table_has_every_requirement_once_and_names_real_files(root: P
     for number, capability, place, test in rows:
         assert capability, number
         for cell in (place, test):
-            files = re.findall(r"`([^`]+)`", cell)
+            files = re.findall(r"`([^`]+/[^`]+)`", cell)
             assert files or "not yet" in cell, f"{number}: name a file, or say not yet"
             for file in files:
                 assert (root / file).exists(), f"{number}: {file} is not there"
