@@ -17,7 +17,7 @@ from recsys.profiles import profiles_of
 from recsys.ranker import columns_of
 from recsys.scoring import MAX_DENSE_VALUES, Pairs, Scoring
 
-CANDIDATES_PER_SOURCE = 100
+CANDIDATES_PER_SOURCE = 60
 MAX_CHUNK_OWNERS = 256
 
 

@@ -41,22 +41,22 @@ class Graphs:
 class Candidates:
     """How many products each source may propose."""
 
-    per_source: int = 100
+    per_source: int = 60
 
 
 @dataclass(frozen=True, slots=True)
 class RankerPlan:
     """How the ranker learns."""
 
-    n_folds: int = 6
+    n_folds: int = 3
     fold_fraction: float = 0.0
     n_moments: int = 2
     moment_days: float = 14.0
-    n_negatives: int = 100
-    max_pairs: int = 2_000_000
-    n_trees: int = 300
+    n_negatives: int = 50
+    max_pairs: int = 600_000
+    n_trees: int = 150
     n_leaves: int = 15
-    learning_rate: float = 0.05
+    learning_rate: float = 0.08
     min_examples: int = 200
 
 

@@ -27,9 +27,9 @@ class OperatorPlan:
     ease_top_k: int = 400
     ease_max_products: int = 8_000
     spectral_factors: tuple[int, ...] = (16, 96)
-    als_factors: tuple[int, ...] = (16, 64, 128)
-    als_alpha: tuple[float, ...] = (10.0, 10.0, 20.0)
-    als_regularization: tuple[float, ...] = (20.0, 40.0, 80.0)
+    als_factors: tuple[int, ...] = (16, 64)
+    als_alpha: tuple[float, ...] = (10.0, 10.0)
+    als_regularization: tuple[float, ...] = (20.0, 40.0)
     als_iterations: int = 12
 
 
