@@ -93,8 +93,9 @@ def evaluate(
     return replace(
         found,
         facts=_run_facts(snapshot, judged, seed, seconds) | {"n_owners_limit": max_owners},
-        said=(judged.said, *_said_of(problem, max_owners)),
-        off=left_out + off,
+        said=(judged.said, *_said_of(problem, judged.cut is None, max_owners)),
+        left_out=left_out,
+        off=off,
     )
 
 
@@ -178,6 +179,9 @@ def _rank_baselines(
     for name in names:
         started, label = time.monotonic(), REGISTRY[name][1]
         report(f"fitting {label}", 0, 1)
+        if name == "friends_only" and not problem.asked.circle_history.nnz:
+            left_out.append(f"{label}: nobody's circle is known, or no circle had bought anything")
+            continue
         try:
             fitted = fit_baseline(name, problem.matrix, _rng(seed, name))
         except DoesNotFitError as error:
@@ -216,10 +220,11 @@ def _run_facts(snapshot: Snapshot, judged: Judged, seed: int, seconds: Mapping[s
     }
 
 
-def _said_of(problem: Problem, max_owners: int | None) -> tuple[str, ...]:
+def _said_of(problem: Problem, held_out: bool, max_owners: int | None) -> tuple[str, ...]:
+    after = "ordered in the part held out" if held_out else "ordered later"
     relevant = {
-        "self": "Relevant is what the owner herself ordered later and never before; what she had is masked.",
-        "circle": "Relevant is what members of her circle, herself left out, ordered later and kept; "
+        "self": f"Relevant is what the owner herself {after} and never before; what she had is masked.",
+        "circle": f"Relevant is what members of her circle, herself left out, {after} and kept; "
         "the circle is the one known at the cut, and nothing is masked.",
     }[problem.target]
     sentences = [relevant, "Every product of the catalogue competes; nothing is sampled."]

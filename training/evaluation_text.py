@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.judging import Evaluation, Method, main_comparison, verdict
+from training.bootstrap import Interval
+from training.judging import Evaluation, main_comparison, verdict
 
-_COLUMNS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20", "mrr@10", "mrr@20")
-_BEYOND = ("coverage@10", "coverage@20", "gini@10", "gini@20")
-_NAMES = {"recall": "Recall", "ndcg": "NDCG", "mrr": "MRR", "graded": "graded NDCG"}
+_MEASURES = ("recall", "ndcg", "mrr")
+_TITLES = {"recall": "Recall", "ndcg": "NDCG", "mrr": "MRR", "graded_ndcg": "graded NDCG"}
 
 
 def evaluation_text(evaluation: Evaluation) -> str:
@@ -18,7 +18,9 @@ def evaluation_text(evaluation: Evaluation) -> str:
         f"right answers among {evaluation.n_products:,} products",
         *evaluation.said,
         "",
-        *_table(evaluation.methods),
+        *_table(evaluation, 20),
+        "",
+        *_table(evaluation, 10),
         "",
         *_differences(evaluation),
         "",
@@ -26,18 +28,20 @@ def evaluation_text(evaluation: Evaluation) -> str:
         "",
         verdict(evaluation),
     ]
-    lines += [f"left out: {sentence}" for sentence in evaluation.off]
+    lines += [f"left out: {sentence}" for sentence in evaluation.left_out]
+    if evaluation.off:
+        lines.append(f"{len(evaluation.off)} things are off in this dataset; --json and --report name them")
     return "\n".join(lines)
 
 
-def _table(methods: Sequence[Method]) -> list[str]:
-    """Every measure with its interval, one method a line, the widths of the columns made even."""
-    header = ["", *(_title(c) for c in _COLUMNS), *(c.replace("gini", "Gini") for c in _BEYOND)]
-    rows = [header]
-    for method in methods:
-        intervals = [method.measures[column] for column in _COLUMNS]
-        cells = [f"{i.mean:.4f} ({i.low:.4f}-{i.high:.4f})" for i in intervals]
-        rows.append([method.label, *cells, *(f"{method.beyond[column]:.3f}" for column in _BEYOND)])
+def _table(evaluation: Evaluation, k: int) -> list[str]:
+    """The measures at k with their intervals, one method a line."""
+    measures = (*_MEASURES, *(("graded_ndcg",) if evaluation.target == "circle" else ()))
+    rows = [[f"at {k}", *(_TITLES[measure] for measure in measures), "coverage", "Gini"]]
+    for method in evaluation.methods:
+        cells = [_cell(method.measures[f"{measure}@{k}"]) for measure in measures]
+        beyond = [f"{method.beyond[f'{name}@{k}']:.3f}" for name in ("coverage", "gini")]
+        rows.append([method.label, *cells, *beyond])
     return _aligned(rows)
 
 
@@ -66,14 +70,13 @@ def _slices(evaluation: Evaluation) -> list[str]:
     rows = [["NDCG@20 by slice", "owners", *(method.label for method in shown)]]
     for part in there:
         intervals = [part.methods[method.name]["ndcg@20"] for method in shown]
-        cells = [f"{i.mean:.4f} ({i.low:.4f}-{i.high:.4f})" for i in intervals]
+        cells = [_cell(interval) for interval in intervals]
         rows.append([part.name, f"{part.n_owners:,}", *cells])
     return _aligned(rows)
 
 
-def _title(measure: str) -> str:
-    name, k = measure.split("@")
-    return f"{_NAMES[name]}@{k}"
+def _cell(interval: Interval) -> str:
+    return f"{interval.mean:.4f} ({interval.low:.3f}-{interval.high:.3f})"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

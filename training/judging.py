@@ -56,7 +56,11 @@ class SliceResult:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """All that an evaluation found. `facts` are what a reader needs to repeat it; `off` what was left out."""
+    """All that an evaluation found.
+
+    `facts` are what a reader needs to repeat it; `left_out` says which baselines could not run and why, `off`
+    what the dataset cannot support.
+    """
 
     target: str
     n_owners: int
@@ -67,6 +71,7 @@ class Evaluation:
     slices: tuple[SliceResult, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
     said: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     off: tuple[str, ...] = ()
 
     @property
@@ -97,7 +102,8 @@ class Evaluation:
                  "methods": {n: {k: asdict(v) for k, v in ms.items()} for n, ms in s.methods.items()}}
                 for s in self.slices
             ],
-            "facts": dict(self.facts), "said": list(self.said), "off": list(self.off),
+            "facts": dict(self.facts), "said": list(self.said),
+            "left_out": list(self.left_out), "off": list(self.off),
         }  # fmt: skip
 
 

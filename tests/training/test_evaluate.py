@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +13,20 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 from features.dataset import DatasetWriter, open_dataset
 from features.window import open_window
 from recsys.errors import DataError, UsageError
 from training.baselines import fit_baseline
 from training.evaluate import evaluate
+from training.evaluation_text import evaluation_text
 from training.facts import gather_facts
 from training.holding_out import write_without_held_out
 from training.judging import judge, rank_baseline, top_rows
 from training.problem import Facts, Lines, build_problem
 from training.split import datetime_of, hold_out, time_cut, us_of
+from training.train import train
 
 CUT = datetime(2025, 3, 1, tzinfo=UTC)
 BEFORE, AFTER = datetime(2025, 2, 1, tzinfo=UTC), datetime(2025, 3, 2, tzinfo=UTC)
@@ -221,6 +226,54 @@ def test_facts_end_the_past_at_the_cut(tmp_path: Path) -> None:
     assert len(facts.before.member_row) == (~late).sum()
     assert facts.circle.nnz == 12 * 30
     assert facts.category_row.tolist()[:2] == [1, 2]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Small matrices: more threads only wait for one another."""
+    monkeypatch.setenv("SHAREPICKS_THREADS", "1")
+    with threadpool_limits(1, "blas"):
+        yield
+
+
+CHEAP = {"ranker": {"n_folds": 1, "n_moments": 1, "n_trees": 20, "min_examples": 50}}
+
+
+def test_a_snapshot_that_has_seen_everything_is_not_judged_on_it(tmp_path: Path) -> None:
+    """A twin that has not seen the later part stands in, and the words say so."""
+    _write_world(tmp_path / "world", timeless=False)
+    train(tmp_path / "world", tmp_path / "all", config=CHEAP)
+    found = evaluate(tmp_path / "all", tmp_path / "world", target="self", baselines=["popular"])
+    assert found.facts["retrained"] is True
+    assert "a twin" in found.said[0]
+    cut = datetime.fromisoformat(found.facts["cut_time"])
+    assert BEFORE < cut < AFTER + timedelta(days=20)
+    assert 0 < found.ours.measures["ndcg@20"].mean < 1  # what it had seen by heart would have given 1
+    text = evaluation_text(found)
+    for word in ("Recall", "NDCG", "MRR", "coverage", "Gini", "popular", "owners without shares"):
+        assert word in text
+
+
+def test_a_snapshot_of_an_earlier_moment_is_judged_itself_on_what_came_later(tmp_path: Path) -> None:
+    _write_world(tmp_path / "world", timeless=False)
+    train(tmp_path / "world", tmp_path / "cut", as_of=CUT, config=CHEAP)
+    found, again = (
+        evaluate(tmp_path / "cut", tmp_path / "world", target="circle", baselines=["popular"])
+        for _ in range(2)
+    )
+    assert found.facts["retrained"] is False
+    assert found.facts["cut_time"] == CUT.isoformat()
+    assert found.ours.measures["ndcg@20"].mean > found.methods[1].measures["ndcg@20"].mean
+    assert found.ours.measures == again.ours.measures
+    assert json.loads(json.dumps(found.as_json(), allow_nan=False))["target"] == "circle"
+
+
+def test_a_dataset_of_another_world_is_refused(tmp_path: Path) -> None:
+    _write_world(tmp_path / "timed", timeless=False)
+    _write_world(tmp_path / "timeless", timeless=True)
+    train(tmp_path / "timeless", tmp_path / "snapshot", config=CHEAP)
+    with pytest.raises(DataError, match="not the world of this snapshot"):
+        evaluate(tmp_path / "snapshot", tmp_path / "timed", baselines=[])
 
 
 def test_unknown_baseline_is_refused_before_any_work(tmp_path: Path) -> None:

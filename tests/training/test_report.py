@@ -55,7 +55,13 @@ def _evaluation(first_hits: int = 60, other_hits: int = 20) -> Evaluation:
         "seconds": {"sharepicks": 1.5, "popular": 0.1},
         "config": {"embedding": {"factors": 64, "note": "<script>alert(1)</script>"}},
     }  # fmt: skip
-    return replace(found, facts=facts, said=("Judged on <b>later</b> orders.",), off=("EASE: too large",))
+    return replace(
+        found,
+        facts=facts,
+        said=("Judged on <b>later</b> orders.",),
+        left_out=("EASE: too large",),
+        off=("circle: absent",),
+    )
 
 
 class _Nesting(HTMLParser):
