@@ -169,13 +169,19 @@ def _add(rows: dict[str, list[Any]], **row: Any) -> None:
         values.append(row.get(column))
 
 
-def fingerprint(window: Window) -> dict[str, Any]:
-    """Everything that comes out of a window, to be compared bit by bit."""
+def tables_fingerprint(window: Window) -> dict[str, Any]:
+    """The ids and every table of a window: all that graphs and columns can read."""
     found: dict[str, Any] = {f"ids {kind}": list(ids) for kind, ids in window.ids.items()}
     found["as_of"], found["categories"] = window.as_of, window.categories.paths
     for table in TABLES:
         rows = window.table(table.name)
         found[f"table {table.name}"] = sorted(map(repr, rows.to_pyarrow().to_pylist()))
+    return found
+
+
+def fingerprint(window: Window) -> dict[str, Any]:
+    """Everything that comes out of a window, to be compared bit by bit."""
+    found = tables_fingerprint(window)
     parts = {
         "co_purchase": co_purchase(window, member_cap=4, min_members=1),
         "substitutes": substitutes(window, min_members=1, min_lift=0.0, max_together=0.9),
