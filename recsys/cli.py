@@ -59,9 +59,7 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            _say(
-                f"no space left on the disk of {error.filename or 'the output'}; nothing half-written stays"
-            )
+            _say(f"no space left on the disk of {error.filename or 'the output'}; nothing half-written stays")
         else:
             _say(f"{error.filename or 'a file'}: {error.strerror or error}")
         sys.exit(1)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -88,6 +91,187 @@ def demo(
     from serving.demo import TownSize, run_demo
 
     run_demo(folder, port, leave=leave, size=TownSize(), console=Console())
+
+
+SnapshotFolder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SNAPSHOT", help="A snapshot, or a folder of snapshots with a file `current` naming one."
+    ),
+]
+TargetName = Annotated[
+    str, typer.Option("--target", help="circle: what her circle buys; self: what she buys.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command(epilog="Example: sharepicks recommend ./snapshots owner-17 -n 10 --max-price-minor 5000")
+def recommend(
+    snapshot: SnapshotFolder,
+    owner_id: Annotated[
+        str, typer.Argument(metavar="OWNER_ID", help="An owner; an unknown one is no error.")
+    ],
+    n: Annotated[int, typer.Option("-n", min=1, max=100, help="How many picks.")] = 20,
+    target: TargetName = "circle",
+    category: Annotated[
+        str | None, typer.Option(help="Only this category and those below it, as `Home > Kitchen`.")
+    ] = None,
+    max_price_minor: Annotated[
+        int | None, typer.Option(min=0, help="Only products at most this dear, in minor units.")
+    ] = None,
+    unseen: Annotated[bool, typer.Option("--unseen", help="Leave out what she ordered before.")] = False,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="T", help="The moment to pretend it is, as 2026-03-31T00:00:00Z.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Show what is worth sharing for one owner, with the reasons she can repeat."""
+    from recsys.domain import Query
+    from recsys.recommend import recommend as ask
+    from serving.bulk import moment_named, open_serving, question_id, target_named
+    from serving.picks_text import print_picks
+    from serving.replies import reply_bytes
+    from serving.snapshots import read_as_of
+
+    moment = None if as_of is None else moment_named(as_of)
+    query = Query(
+        owner_id, n=n, target=target_named(target), as_of=moment, category=category,
+        max_price_minor=max_price_minor, unseen=unseen,
+    )  # fmt: skip
+    opened = open_serving(snapshot)
+    reply, snapshot_id = ask(opened, query), opened.manifest.snapshot_id
+    moment = moment or read_as_of(opened.manifest.fields.get("as_of"), opened.path)
+    if json:
+        typer.echo(reply_bytes(reply, question_id(snapshot_id, query), snapshot_id, moment))
+    else:
+        print_picks(reply, n, snapshot_id, moment)
+
+
+@app.command(epilog="Example: sharepicks batch ./snapshots --out picks.parquet -n 200 --target self --unseen")
+def batch(
+    snapshot: SnapshotFolder,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The Parquet file to write.")],
+    n: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many picks for each owner.")] = 200,
+    target: TargetName = "circle",
+    unseen: Annotated[bool, typer.Option("--unseen", help="Leave out what she ordered before.")] = False,
+    owners: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Only these: one owner id a line, or a CSV with owner_id."),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Rank products for every owner into one Parquet file; stopped half-way, it goes on when run again.
+
+    Columns: owner_id, rank (from 1), product_id, score, value_score (null so far), source. An owner the
+    snapshot does not know gets the popular list. Finished parts wait in a hidden folder beside FILE,
+    .FILE.parts; the same command uses them, any other argument or snapshot starts anew.
+    """
+    from serving.bulk import open_serving, target_named
+    from serving.bulk_batch import BatchOptions, parts_folder_of, write_batch
+    from serving.bulk_input import read_owner_ids
+
+    options = BatchOptions(
+        n, target_named(target), unseen, None if owners is None else read_owner_ids(owners)
+    )
+    opened = open_serving(snapshot)
+    try:
+        with _progress("owners") as advance:
+            done = write_batch(opened, out, options, advance)
+    except BaseException:
+        if parts_folder_of(out).is_dir():
+            typer.echo(f"finished parts are kept in {parts_folder_of(out)}; run again to go on", err=True)
+        raise
+    if json:
+        asked = {"n": n, "target": target, "unseen": unseen, "snapshot_id": opened.manifest.snapshot_id}
+        _print_json({"path": str(out), **asked, **_as_dict(done)})
+        return
+    typer.echo(f"{done.n_picks:,} picks for {done.n_owners:,} owners in {out}")
+    if done.n_unknown_owners:
+        typer.echo(f"{done.n_unknown_owners:,} owners are unknown to the snapshot and got the popular list")
+    if done.n_owners_resumed:
+        typer.echo(f"{done.n_owners_resumed:,} owners had been ranked by a run that was stopped")
+
+
+@app.command(epilog="Example: sharepicks score ./snapshots --pairs pairs.csv --out scores.parquet")
+def score(
+    snapshot: SnapshotFolder,
+    pairs: Annotated[
+        Path, typer.Option(metavar="FILE", help="A CSV or Parquet file with owner_id and product_id.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The Parquet file to write.")],
+    target: TargetName = "circle",
+    json: AsJson = False,
+) -> None:
+    """Score any owner-product pairs as the ranker would, gates aside, in the order of the file.
+
+    Columns: owner_id, product_id, score, known. An unknown owner is scored as one nothing is known of, an
+    unknown product as the worst of those with the least evidence; known is then false. Scores compare only
+    within one owner.
+    """
+    from serving.bulk import open_serving, target_named
+    from serving.bulk_score import score_file
+
+    chosen = target_named(target)
+    opened = open_serving(snapshot)
+    with _progress("pairs") as advance:
+        done = score_file(opened, pairs, out, chosen, lambda n_done: advance(n_done, None))
+    if json:
+        asked = {"target": target, "snapshot_id": opened.manifest.snapshot_id}
+        _print_json({"path": str(out), **asked, **_as_dict(done)})
+        return
+    typer.echo(f"{done.n_pairs:,} pairs scored in {out}")
+    if done.n_unknown:
+        typer.echo(f"{done.n_unknown:,} of them name an owner or a product that the snapshot never saw")
+
+
+@app.command(epilog="Example: sharepicks audience ./snapshots --queries q.csv --out audience.parquet -n 20")
+def audience(
+    snapshot: SnapshotFolder,
+    queries: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="A CSV or Parquet file with owner_id, product_id and query_time."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The Parquet file to write.")],
+    n: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many members for each query.")] = 20,
+    events: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A dataset of what has happened since: known before each query."),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Name the members who would be glad of a product that an owner shares at a moment, best first.
+
+    Columns: owner_id, product_id, query_time (UTC), rank (from 1), member_id, score. Only what happened
+    strictly before a query's time counts for it. An owner nobody has seen gets the members most active of
+    all; scores compare only within one query.
+    """
+    from serving.bulk import open_serving
+    from serving.bulk_audience import audience_file
+
+    opened = open_serving(snapshot)
+    with _progress("queries") as advance:
+        done = audience_file(opened, queries, out, n, events, advance)
+    if json:
+        _print_json({"path": str(out), "n": n, "snapshot_id": opened.manifest.snapshot_id, **_as_dict(done)})
+        return
+    typer.echo(f"{done.n_rows:,} members named for {done.n_queries:,} queries in {out}")
+    if done.n_unknown_owners:
+        typer.echo(f"{done.n_unknown_owners:,} of them ask for an owner nobody has seen")
+    if events is not None:
+        typer.echo(f"{done.n_events_added:,} events came from {events}")
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on a terminal, nothing elsewhere: call it with how many are done, and of how many."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda n_done, n_all: bar.update(task, completed=n_done, total=n_all)
 
 
 def _print_json(value: object) -> None:

@@ -32,7 +32,7 @@ class Graphs:
     order_half_life_days: float = 180.0
     co_purchase_half_life_days: float = 90.0
     co_purchase_member_cap: int = 200
-    co_purchase_hub_damping: float = 0.1
+    co_purchase_hub_damping: float = 0.0
     co_purchase_top_k: int = 50
     co_purchase_min_members: int = 2
 
@@ -48,8 +48,9 @@ class Candidates:
 class RankerPlan:
     """How the ranker learns."""
 
-    n_folds: int = 3
-    fold_fraction: float = 0.0
+    max_folds: int = 6
+    enough_queries: int = 4_000
+    fold_fraction: float = 0.1
     n_moments: int = 2
     moment_days: float = 14.0
     n_negatives: int = 50

@@ -62,10 +62,17 @@ def learn_rankers(
     return learned
 
 
+def fold_count(inputs: Inputs, config: Config) -> int:
+    """Folds to hold out: small worlds get several, a world with enough owners to learn from gets one."""
+    n_owners = int((np.bincount(inputs.purchases.member_row) > 1).sum()) if len(inputs.purchases) else 0
+    wanted = -(-config.ranker.enough_queries // max(1, n_owners))
+    return min(config.ranker.max_folds, wanted)
+
+
 def held_out_folds(inputs: Inputs, config: Config) -> Iterator[Past]:
     """The pasts of a timeless world."""
     rng = np.random.default_rng([config.run.seed, 7])
-    for held_out in folds(inputs.purchases, config.ranker.n_folds, config.ranker.fold_fraction, rng):
+    for held_out in folds(inputs.purchases, fold_count(inputs, config), config.ranker.fold_fraction, rng):
         yield Past(inputs.without(held_out), inputs.purchases.where(held_out))
 
 

@@ -16,15 +16,17 @@ from features.check import check_dataset
 from features.dataset import Dataset, open_dataset
 from features.fingerprint import dataset_hash
 from features.window import open_window
+from recsys.audience import write_audience
 from recsys.errors import UsageError
 from recsys.model import Model
 from recsys.model_files import write_model
 from recsys.snapshot_writer import SnapshotWriter
 from recsys.threads import thread_count
 from training.assemble import assemble
+from training.audience import fit_audience
 from training.config import Config, config_from
 from training.inputs import Inputs
-from training.learn import held_out_folds, learn_rankers, past_moments
+from training.learn import fold_count, held_out_folds, learn_rankers, past_moments
 from training.read_inputs import read_inputs
 
 Say = Callable[[str], None]
@@ -65,10 +67,15 @@ def train(
     with open_window(dataset, as_of, memory_limit_mb=chosen.run.memory_limit_mb, threads=n_threads) as window:
         inputs = read_inputs(window, chosen.graphs)
         moment, off = window.as_of, list(window.off)
+        say("learning who comes back")
+        audience = fit_audience(
+            window, inputs.owner_ids, inputs.member_ids, inputs.owner_member, chosen.run.seed
+        )
     model = _fit(dataset, inputs, moment, chosen, n_threads, say)
     say("writing the snapshot")
     with SnapshotWriter(out) as writer:
         write_model(writer, model, list(inputs.catalogue.supplier_ids))
+        write_audience(writer, audience)
         manifest = writer.commit(
             dataset_hash=dataset_hash(dataset), as_of=None if moment is None else moment.isoformat(),
             config=chosen.as_mapping(), off=[list(pair) for pair in off], counts=_counts(inputs),
@@ -94,7 +101,7 @@ def _fit(
     settings = {"candidates_per_source": config.candidates.per_source}
     model = assemble(inputs, config.operators, config.run.seed, settings)
     if moment is None:
-        pasts, n_pasts = held_out_folds(inputs, config), config.ranker.n_folds
+        pasts, n_pasts = held_out_folds(inputs, config), fold_count(inputs, config)
     else:
         pasts = past_moments(dataset, moment, inputs, config, n_threads)
         n_pasts = config.ranker.n_moments
