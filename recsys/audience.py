@@ -17,7 +17,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from recsys.audience_features import NEVER_HOURS, UNKNOWN_PRODUCT, Pairs, Queries, candidates, features
+from recsys.audience_candidates import UNKNOWN_PRODUCT, Pairs, Queries, candidates
+from recsys.audience_features import features
 from recsys.audience_log import EventLog, Flags, Floats, Ints, Rows
 from recsys.errors import QueryError, SnapshotError
 from recsys.ranker import Blend, BoostedTrees, Ranker, columns_of
@@ -160,11 +161,8 @@ def ranker_scores(ranker: Ranker, figures: dict[str, Floats]) -> npt.NDArray[np.
 
 
 def evidence_of(figures: dict[str, Floats]) -> Flags:
-    """Which candidates have something of their own to show for this owner or this product."""
-    own = figures["tie"] + figures["back_tie"] + figures["common_friends"]
-    return (own + figures["product_came"] + figures["product_shared"] > 0) | (
-        figures["tie_age"] < NEVER_HOURS
-    )
+    """Which candidates are tied to this owner herself, or to people of hers; the product alone is no tie."""
+    return figures["tie"] + figures["back_tie"] + figures["common_friends"] > 0
 
 
 def _ladder(audience: Audience, queries: Queries, n: int) -> tuple[Ints, Ints, Floats, Ints]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from features.audience_events import AudienceEvents, window_events
 from features.window import Window
 from recsys.audience import PLAIN, Audience, most_active, people_rows, score_figures
-from recsys.audience_features import Queries
+from recsys.audience_candidates import Queries
 from recsys.audience_log import EventLog, Flags, Ints, Rows
 from recsys.ranker import BoostedTrees, Ranker
 
