@@ -1,4 +1,8 @@
-"""Nearest products by inner product: exact while that is fast enough, inverted lists (faiss) beyond."""
+"""Nearest products by inner product: exact while that is fast enough, inverted lists (faiss) beyond.
+
+The lists are learned in training and stored in the snapshot, so that opening one fills them and learns
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +15,29 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 
-EXACT_UP_TO = 20_000  # products; measured: exact search of 20,000 × 64 costs about half a millisecond
+EXACT_UP_TO = 20_000  # products; exact search of 20,000 × 64 costs about half a millisecond
 LISTS_PER_ROOT = 4.0  # inverted lists per square root of the number of products
 PROBED_FRACTION = 0.08  # of the lists
-TRAINING_SAMPLE = 100_000
+KMEANS_ITERATIONS = 6
+POINTS_PER_LIST = 40  # products per list that the lists are learned from
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lists:
+    """Inverted lists: centres float32 (n_lists, n_factors); list_row int32 (n_products,): each one's list."""
+
+    centres: Floats
+    list_row: npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProductIndex:
     """The products of one embedding, ready to be searched.
 
-    vectors float32 (n_products, n_factors); norms float32 (n_products,) their lengths; `lists` is a faiss
-    inverted file, or None where the search is exact.
+    vectors float32 (n_products, n_factors); `lists` is a faiss inverted file, None where search is exact.
     """
 
     vectors: Floats
-    norms: Floats
     lists: Any = field(default=None, repr=False)
 
     def top(self, queries: Floats, n: int) -> tuple[npt.NDArray[np.int32], Floats]:
@@ -54,20 +65,34 @@ def exact_top(vectors: Floats, queries: Floats, n: int) -> tuple[npt.NDArray[np.
     return np.take_along_axis(rows, order, axis=1).astype(np.int32), np.take_along_axis(found, order, axis=1)
 
 
-def build_index(vectors: Floats, *, exact_up_to: int = EXACT_UP_TO, seed: int = 0) -> ProductIndex:
-    """The index of these vectors; deterministic for the same vectors and seed."""
-    norms = np.linalg.norm(vectors, axis=1).astype(np.float32)
+def learn_lists(vectors: Floats, *, exact_up_to: int = EXACT_UP_TO, seed: int = 0) -> Lists | None:
+    """The lists of these vectors, None where search is exact; the same vectors and seed give the same."""
     if len(vectors) <= exact_up_to:
-        return ProductIndex(vectors, norms)
-    n_lists = int(LISTS_PER_ROOT * len(vectors) ** 0.5)
-    n_factors = vectors.shape[1]
-    centres = faiss.IndexFlatIP(n_factors)
-    lists = faiss.IndexIVFFlat(centres, n_factors, n_lists, faiss.METRIC_INNER_PRODUCT)
-    lists.cp.seed = 1234 + seed
-    lists.cp.niter = 6
-    lists.cp.max_points_per_centroid = max(39, TRAINING_SAMPLE // n_lists)
+        return None
     data = np.ascontiguousarray(vectors)
-    lists.train(data)
-    lists.add(data)
-    lists.nprobe = max(8, int(n_lists * PROBED_FRACTION))
-    return ProductIndex(vectors, norms, lists)
+    means = faiss.Kmeans(
+        data.shape[1], int(LISTS_PER_ROOT * len(data) ** 0.5), niter=KMEANS_ITERATIONS, seed=seed + 1,
+        max_points_per_centroid=POINTS_PER_LIST, min_points_per_centroid=1,
+    )  # fmt: skip
+    means.train(data)
+    centres = np.ascontiguousarray(means.centroids, dtype=np.float32)
+    # a product belongs where a query like it looks first: to the centre of the largest inner product
+    nearest = faiss.IndexFlatIP(data.shape[1])
+    nearest.add(centres)
+    return Lists(centres, nearest.search(data, 1)[1][:, 0].astype(np.int32))
+
+
+def build_index(vectors: Floats, lists: Lists | None) -> ProductIndex:
+    """The index of these vectors: exact without lists, else an inverted file filled with them."""
+    if lists is None:
+        return ProductIndex(vectors)
+    n_lists, n_factors = lists.centres.shape
+    centres = faiss.IndexFlatIP(n_factors)
+    centres.add(np.ascontiguousarray(lists.centres))
+    inverted: Any = faiss.IndexIVFFlat(centres, n_factors, n_lists, faiss.METRIC_INNER_PRODUCT)
+    inverted.is_trained = True
+    data = np.ascontiguousarray(vectors)
+    where = np.ascontiguousarray(lists.list_row, dtype=np.int64)
+    inverted.add_core(len(data), faiss.swig_ptr(data), None, faiss.swig_ptr(where))
+    inverted.nprobe = max(8, int(n_lists * PROBED_FRACTION))
+    return ProductIndex(vectors, inverted)

@@ -19,8 +19,8 @@ from recsys.columns import StringColumn
 from recsys.domain import Target
 from recsys.errors import SnapshotError
 from recsys.ids import IdList
-from recsys.index import ProductIndex, build_index
-from recsys.operators import EmbeddingOperator, Operator
+from recsys.index import EXACT_UP_TO, Lists, ProductIndex, build_index
+from recsys.operators import EmbeddingOperator, FactorOperator, GraphOperator, Operator, ProfileKind
 from recsys.ranker import Ranker
 from recsys.sparse import CsrView
 
@@ -90,6 +90,7 @@ class Model:
     rankers: Mapping[Target, Ranker]
     as_of_us: int | None  # None: timeless
     interests: Interests | None = None
+    lists: Mapping[str, Lists] = field(default_factory=dict)  # operator name → how its products are searched
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -104,12 +105,47 @@ class Model:
                 return operator
         raise SnapshotError(f"model: has no operator named {name!r}; retrain the snapshot")
 
+    def searched(self, profile: ProfileKind) -> tuple[EmbeddingOperator, ...]:
+        """The embeddings of a kind of profile that propose candidates.
+
+        All of them where a search is exact and cheap; in a large catalogue the widest factors alone, as
+        every further search costs a request about a millisecond.
+        """
+        embeddings = [
+            o for o in self.operators if not isinstance(o, GraphOperator) and o.profile == profile
+        ]  # fmt: skip
+        if self.n_products <= EXACT_UP_TO:
+            return tuple(embeddings)
+        factors = [o for o in embeddings if isinstance(o, FactorOperator)]
+        return tuple(factors[-1:] or embeddings[-1:])
+
     def index_of(self, operator: Operator) -> ProductIndex:
-        """The searchable products of an embedding, built when first asked for."""
+        """The searchable products of an embedding, filled when first asked for."""
         if operator.name not in self._indexes:
             assert isinstance(operator, EmbeddingOperator)
-            self._indexes[operator.name] = build_index(operator.product_out)
+            self._indexes[operator.name] = build_index(operator.product_out, self.lists.get(operator.name))
         return self._indexes[operator.name]
+
+    def lengths_of(self, operator: EmbeddingOperator) -> npt.NDArray[np.float32]:
+        """float32 (n_products,): the length of each product's vector, computed when first asked for."""
+        if operator.name not in self._lengths:
+            self._lengths[operator.name] = np.linalg.norm(operator.product_out, axis=1).astype(np.float32)
+        return self._lengths[operator.name]
+
+    def prepare(self) -> None:
+        """Fill every index and length now, so that the first request does not wait for them."""
+        for profile in ("orders", "evidence"):
+            for operator in self.searched(profile):
+                self.index_of(operator)
+        if self.interests is not None:
+            self.index_of(self.operator(self.interests.operator))
+        for found in self.operators:
+            if not isinstance(found, GraphOperator):
+                self.lengths_of(found)
+
+    @cached_property
+    def _lengths(self) -> dict[str, npt.NDArray[np.float32]]:
+        return {}
 
     @cached_property
     def _indexes(self) -> dict[str, ProductIndex]:
@@ -139,7 +175,8 @@ def as_csr(view: CsrView, rows: npt.NDArray[np.int32]) -> sparse.csr_array[Any, 
     lengths = np.zeros(len(wanted), dtype=np.int64)
     known = wanted[present]
     lengths[present] = view.indptr[known + 1] - view.indptr[known]
-    indptr = np.zeros(len(wanted) + 1, dtype=np.int64)
+    # int32 as in the operators: scipy would else copy a whole operator to int64 at each product
+    indptr = np.zeros(len(wanted) + 1, dtype=np.int32)
     np.cumsum(lengths, out=indptr[1:])
     positions = view.positions(known)
     data = view.data[positions].astype(np.float32, copy=False)

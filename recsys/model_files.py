@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from recsys.domain import Target
 from recsys.errors import SnapshotError
+from recsys.index import Lists
 from recsys.model import Interests, Model, People, Products
 from recsys.operators import FactorOperator, GraphOperator, Operator, ProjectionOperator
 from recsys.ranker import Blend, BoostedTrees, Ranker
@@ -46,10 +47,14 @@ def write_model(writer: SnapshotWriter, model: Model, supplier_ids: Any) -> None
     writer.csr("co_purchase", model.co_purchase, "products", "products")
     if model.interests is not None:
         writer.array(INTERESTS, model.interests.vectors, ("owners", None, None))
+    for name, lists in model.lists.items():
+        writer.array(f"lists_{name}_centres", lists.centres, (None, None))
+        writer.array(f"lists_{name}_row", lists.list_row, "products")
     specs = [_write_operator(writer, operator) for operator in model.operators]
     rankers = {target: _write_ranker(writer, target, ranker) for target, ranker in model.rankers.items()}
     described = {
         "as_of_us": model.as_of_us, "operators": specs, "rankers": rankers, "settings": dict(model.settings),
+        "lists": sorted(model.lists),
         "interests": None if model.interests is None else model.interests.operator,
     }  # fmt: skip
     writer.text(MODEL_TEXT, json.dumps(described, indent=1, sort_keys=True) + "\n")
@@ -85,7 +90,9 @@ _opened: WeakKeyDictionary[Snapshot, Model] = WeakKeyDictionary()  # one model f
 def model_of(snapshot: Snapshot) -> Model:
     """The model of an open snapshot, mapped; SnapshotError when a part of it is missing or unknown."""
     if snapshot not in _opened:
-        _opened[snapshot] = _read_model(snapshot)
+        model = _read_model(snapshot)
+        model.prepare()
+        _opened[snapshot] = model
     return _opened[snapshot]
 
 
@@ -109,7 +116,12 @@ def _read_model(snapshot: Snapshot) -> Model:
         operators=tuple(_read_operator(snapshot, spec) for spec in described["operators"]),
         rankers={t: _read_ranker(snapshot, t, described["rankers"][t]) for t in get_args(Target)},
         as_of_us=described["as_of_us"], interests=interests, settings=described["settings"],
+        lists={name: _read_lists(snapshot, name) for name in described["lists"]},
     )  # fmt: skip
+
+
+def _read_lists(snapshot: Snapshot, name: str) -> Lists:
+    return Lists(snapshot.array(f"lists_{name}_centres"), snapshot.array(f"lists_{name}_row"))
 
 
 def _read_operator(snapshot: Snapshot, spec: Mapping[str, Any]) -> Operator:

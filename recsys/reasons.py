@@ -81,21 +81,20 @@ def _circle_category(model: Model, subject: Subject) -> Reason | None:
 
 def _bought_together(scoring: Scoring, subject: Subject) -> Reason | None:
     """The product of the profile that most people bought together with this one."""
-    model, orders = scoring.model, scoring.profiles.orders
-    profile = orders.indices[orders.indptr[subject.at] : orders.indptr[subject.at + 1]]
+    model = scoring.model
+    profile = scoring.profile_products(subject.at)
     others, _ = model.co_purchase.row(subject.product_row)
     n_members = model.co_purchase.extra["n_members"][model.co_purchase.span(subject.product_row)]
-    shared = np.isin(others, profile)
-    if not shared.any():
+    both = [
+        (n, -other) for other, n in zip(others.tolist(), n_members.tolist(), strict=True) if other in profile
+    ]
+    if not both or max(both)[0] < MIN_CO_BUYERS:
         return None
-    best = np.flatnonzero(shared)[np.argmax(n_members[shared])]
-    if n_members[best] < MIN_CO_BUYERS:
-        return None
-    other = int(others[best])
+    n_people, other = max(both)[0], -max(both)[1]
     return Reason(
         "bought_together",
-        f"bought together with {model.products.titles[other]} by {int(n_members[best])} people",
-        {"product_id": model.products.ids[other], "n_members": int(n_members[best])},
+        f"bought together with {model.products.titles[other]} by {n_people} people",
+        {"product_id": model.products.ids[other], "n_members": n_people},
     )
 
 

@@ -67,15 +67,15 @@ class GraphScores:
 class EmbeddingScores:
     """Scores of an embedding for a chunk."""
 
-    def __init__(self, operator: EmbeddingOperator, profiles: Csr, index: ProductIndex) -> None:
+    def __init__(self, operator: EmbeddingOperator, profiles: Csr, model: Model) -> None:
         self.operator = operator
-        self.index = index
+        self.model = model
         self.vectors = operator.vectors(profiles)
 
     def top(self, n: int) -> Proposals:
         """The n products of each owner with the largest inner product (by the index, maybe approximate)."""
         asked = np.flatnonzero(np.any(self.vectors, axis=1))
-        products, scores = self.index.top(self.vectors[asked], n)
+        products, scores = self.model.index_of(self.operator).top(self.vectors[asked], n)
         owner = np.repeat(asked.astype(np.int32), products.shape[1])
         found = products.ravel() >= 0
         return Proposals(owner[found], products.ravel()[found], scores.ravel()[found])
@@ -86,7 +86,10 @@ class EmbeddingScores:
 
     def relative_at(self, pairs: Pairs, raw: Floats) -> Floats:
         """The cosine of vector and product, float32 (n_pairs,)."""
-        lengths = np.linalg.norm(self.vectors, axis=1)[pairs.owner] * self.index.norms[pairs.product]
+        lengths = (
+            np.linalg.norm(self.vectors, axis=1)[pairs.owner]
+            * self.model.lengths_of(self.operator)[pairs.product]
+        )
         return divided(raw, lengths)
 
 
@@ -107,12 +110,23 @@ class Scoring:
             if isinstance(operator, GraphOperator):
                 self._scores[operator.name] = GraphScores(operator, profile)
             else:
-                index = self.model.index_of(operator)
-                self._scores[operator.name] = EmbeddingScores(operator, profile, index)
+                self._scores[operator.name] = EmbeddingScores(operator, profile, self.model)
         return self._scores[operator.name]
 
     @cached_property
     def _scores(self) -> dict[str, OperatorScores]:
+        return {}
+
+    def profile_products(self, at: int) -> frozenset[int]:
+        """The products in the profile of one owner of the chunk."""
+        if at not in self._profile_products:
+            orders = self.profiles.orders
+            products = orders.indices[orders.indptr[at] : orders.indptr[at + 1]]
+            self._profile_products[at] = frozenset(products.tolist())
+        return self._profile_products[at]
+
+    @cached_property
+    def _profile_products(self) -> dict[int, frozenset[int]]:
         return {}
 
     @cached_property
@@ -173,11 +187,11 @@ class Scoring:
             return np.full(len(pairs), np.nan, dtype=np.float32)
         wanted = pairs.owner.astype(np.int64) * n_categories + category[pairs.product]
         place = np.minimum(np.searchsorted(found, wanted), len(found) - 1)
-        share = np.where(found[place] == wanted, weights[place], 0.0)
+        share = np.where(found[place] == wanted, weights[place], 0.0).astype(np.float32)
         totals = row_sums(orders)[pairs.owner]
-        return np.divide(
-            share, totals, out=np.full(len(pairs), np.nan), where=totals > 0
-        ).astype(np.float32)  # fmt: skip
+        nothing = np.full(len(pairs), np.nan, dtype=np.float32)
+        fractions: Floats = np.divide(share, totals, out=nothing, where=totals > 0)
+        return fractions
 
 
 def top_of_sparse(matrix: Csr, n: int) -> Proposals:

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from recsys.columns import StringColumn
 from recsys.ids import IdList
+from recsys.index import Lists, learn_lists
 from recsys.model import Interests, Model, People, Products
 from recsys.operators import Csr, Operator, ProjectionOperator
 from recsys.ranker import Blend
@@ -45,6 +46,17 @@ def assemble(inputs: Inputs, plan: OperatorPlan, seed: int, settings: Mapping[st
         interests=_interests(operators, orders, circle, inputs, seed),
         settings=settings,
     )
+
+
+def lists_of(model: Model, seed: int) -> dict[str, Lists]:
+    """How the products of each searched embedding are found, where search is not exact."""
+    searched = {o.name: o for o in (*model.searched("orders"), *model.searched("evidence"))}
+    if model.interests is not None:
+        operator = model.operator(model.interests.operator)
+        assert isinstance(operator, ProjectionOperator)
+        searched[operator.name] = operator
+    learned = {name: learn_lists(o.product_out, seed=seed) for name, o in searched.items()}
+    return {name: lists for name, lists in learned.items() if lists is not None}
 
 
 def profile_weight(purchases: Purchases) -> npt.NDArray[np.float32]:

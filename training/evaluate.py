@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from features.dataset import Dataset, open_dataset
 from features.window import Window, open_window
 from recsys.domain import Target
-from recsys.errors import DataError, UsageError
+from recsys.errors import ConfigError, DataError, SnapshotError, UsageError
 from recsys.model_files import model_of
 from recsys.recommend import rank_many
 from recsys.snapshot import Snapshot, open_snapshot
@@ -162,10 +162,18 @@ def _choose(
 
 def _with_twin(snapshot: Snapshot, early: Dataset, cut: datetime | None, folder: Path, said: str) -> Judged:
     """Trains the snapshot's configuration on the earlier part."""
-    from training.train import train  # only here: most evaluations need no training
+    from training.config import config_from  # only here: an evaluation as it is needs no training
+    from training.train import train
 
     started = time.monotonic()
-    train(early.path, folder / "snapshot", as_of=cut, config=snapshot.manifest.fields.get("config"))
+    try:
+        config = config_from(snapshot.manifest.fields.get("config") or {}, "its config")
+    except ConfigError as error:
+        raise SnapshotError(
+            f"{snapshot.path}: was trained by another version, so no twin of it can be trained here; "
+            f"train it again, or judge it on a dataset with later orders ({error})"
+        ) from error
+    train(early.path, folder / "snapshot", as_of=cut, config=config)
     twin = open_snapshot(folder / "snapshot", verify=False)
     return Judged(twin, early, cut, said, time.monotonic() - started)
 

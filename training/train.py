@@ -22,7 +22,7 @@ from recsys.model import Model
 from recsys.model_files import write_model
 from recsys.snapshot_writer import SnapshotWriter
 from recsys.threads import thread_count
-from training.assemble import assemble
+from training.assemble import assemble, lists_of
 from training.audience import fit_audience
 from training.config import Config, config_from
 from training.inputs import Inputs
@@ -69,7 +69,7 @@ def train(
         moment, off = window.as_of, list(window.off)
         say("learning who comes back")
         audience = fit_audience(
-            window, inputs.owner_ids, inputs.member_ids, inputs.owner_member, chosen.run.seed
+            window, inputs.owner_ids, inputs.member_ids, inputs.owner_member, chosen.run.seed, n_threads
         )
     model = _fit(dataset, inputs, moment, chosen, n_threads, say)
     say("writing the snapshot")
@@ -100,6 +100,7 @@ def _fit(
     say("fitting operators")
     settings = {"candidates_per_source": config.candidates.per_source}
     model = assemble(inputs, config.operators, config.run.seed, settings)
+    model = replace(model, lists=lists_of(model, config.run.seed))
     if moment is None:
         pasts, n_pasts = held_out_folds(inputs, config), fold_count(inputs, config)
     else:

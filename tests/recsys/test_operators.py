@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
-from recsys.index import build_index, exact_top
+from recsys.index import build_index, exact_top, learn_lists
 from recsys.operators import FactorOperator, GraphOperator, ProjectionOperator, row_sums, scaled
 
 
@@ -113,7 +113,7 @@ def clustered(n_products: int, rng: np.random.Generator) -> npt.NDArray[np.float
 def test_inverted_lists_find_at_least_95_of_100_nearest_products() -> None:
     rng = np.random.default_rng(8)
     vectors, queries = clustered(6_000, rng), clustered(60, rng)
-    index = build_index(vectors, exact_up_to=1_000)
+    index = build_index(vectors, learn_lists(vectors, exact_up_to=1_000))
     assert index.lists is not None
     found, _ = index.top(queries, 50)
     wanted, _ = exact_top(vectors, queries, 50)
@@ -126,7 +126,7 @@ def test_inverted_lists_find_at_least_95_of_100_nearest_products() -> None:
 def test_red_control_one_probed_list_misses_more_than_that() -> None:
     rng = np.random.default_rng(8)
     vectors, queries = clustered(6_000, rng), clustered(60, rng)
-    index = build_index(vectors, exact_up_to=1_000)
+    index = build_index(vectors, learn_lists(vectors, exact_up_to=1_000))
     index.lists.nprobe = 1
     found, _ = index.top(queries, 50)
     wanted, _ = exact_top(vectors, queries, 50)
@@ -138,7 +138,7 @@ def test_red_control_one_probed_list_misses_more_than_that() -> None:
 
 def test_exact_search_gives_the_best_first_and_ties_by_row() -> None:
     vectors = np.array([[1], [3], [3], [2]], dtype=np.float32)
-    index = build_index(vectors)
+    index = build_index(vectors, learn_lists(vectors))
     assert index.lists is None
     products, scores = index.top(np.ones((1, 1), np.float32), 10)
     assert products.tolist() == [[1, 2, 3, 0]]
@@ -147,5 +147,5 @@ def test_exact_search_gives_the_best_first_and_ties_by_row() -> None:
 
 def test_no_query_and_no_product_find_nothing() -> None:
     vectors = np.ones((3, 2), dtype=np.float32)
-    assert build_index(vectors).top(np.zeros((0, 2), np.float32), 5)[0].shape == (0, 0)
-    assert build_index(vectors[:0]).top(np.ones((2, 2), np.float32), 5)[0].shape == (2, 0)
+    assert build_index(vectors, learn_lists(vectors)).top(np.zeros((0, 2), np.float32), 5)[0].shape == (0, 0)
+    assert build_index(vectors[:0], None).top(np.ones((2, 2), np.float32), 5)[0].shape == (2, 0)

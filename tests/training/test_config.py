@@ -33,7 +33,10 @@ def test_mapping_round_trips() -> None:
         ("[ranker]\nn_trees = -3\n", "n_trees: must be >= 0; got -3"),
         ("[ranker]\nlearning_rate = 'fast'\n", "learning_rate: must be a number; got 'fast'"),
         ("[operators]\nwalks = 3\n", "walks: must be a list of str; got 3"),
-        ("[operators]\nwalks = ['stroll']\n", "walks: must be among walk, filter, cosine, four_step; got 'stroll'"),
+        (
+            "[operators]\nwalks = ['stroll']\n",
+            "walks: must be among walk, filter, cosine, four_step; got 'stroll'",
+        ),
         ("[operators]\nals_alpha = [1.0]\n", "must be equally long; got 2 and 1 and 2"),
         ("ranker = 3\n", "ranker must be a section of keys; got 3"),
         ("[ranker\n", "not readable as TOML"),

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from features.dataset import DatasetWriter, open_dataset
 from features.window import open_window
-from recsys.errors import DataError, UsageError
+from recsys.errors import ConfigError, DataError, SnapshotError, UsageError
 from training.baselines import fit_baseline
 from training.evaluate import evaluate
 from training.evaluation_text import evaluation_text
@@ -236,7 +236,16 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-CHEAP = {"ranker": {"n_folds": 1, "n_moments": 1, "n_trees": 20, "min_examples": 50}}
+CHEAP = {
+    "operators": {
+        "walks": ["walk"],
+        "spectral_factors": [4],
+        "als_factors": [],
+        "als_alpha": [],
+        "als_regularization": [],
+    },
+    "ranker": {"max_folds": 1, "n_moments": 1, "n_trees": 20, "min_examples": 50},
+}
 
 
 def test_a_snapshot_that_has_seen_everything_is_not_judged_on_it(tmp_path: Path) -> None:
@@ -268,12 +277,21 @@ def test_a_snapshot_of_an_earlier_moment_is_judged_itself_on_what_came_later(tmp
     assert json.loads(json.dumps(found.as_json(), allow_nan=False))["target"] == "circle"
 
 
-def test_a_dataset_of_another_world_is_refused(tmp_path: Path) -> None:
+def test_a_snapshot_of_another_version_or_world_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write_world(tmp_path / "world", timeless=True)
+    train(tmp_path / "world", tmp_path / "old", config=CHEAP)
+
+    def refuse(values: object, where: str = "config") -> None:
+        raise ConfigError(f"{where}: unknown key 'n_folds'")
+
+    monkeypatch.setattr("training.config.config_from", refuse)
+    with pytest.raises(SnapshotError, match=r"trained by another version.* train it again.*n_folds"):
+        evaluate(tmp_path / "old", tmp_path / "world", target="self", baselines=[])
     _write_world(tmp_path / "timed", timeless=False)
-    _write_world(tmp_path / "timeless", timeless=True)
-    train(tmp_path / "timeless", tmp_path / "snapshot", config=CHEAP)
     with pytest.raises(DataError, match="not the world of this snapshot"):
-        evaluate(tmp_path / "snapshot", tmp_path / "timed", baselines=[])
+        evaluate(tmp_path / "old", tmp_path / "timed", baselines=[])
 
 
 def test_unknown_baseline_is_refused_before_any_work(tmp_path: Path) -> None:

@@ -19,8 +19,14 @@ from training.config import config_from
 from training.train import run_card_path, train
 
 QUICK = {
-    "operators": {"spectral_factors": [4], "als_factors": [8], "als_alpha": [10.0], "als_regularization": [5.0], "als_iterations": 3},
-    "ranker": {"n_trees": 20, "n_negatives": 20, "n_moments": 1, "min_examples": 50, "max_folds": 2},
+    "operators": {
+        "spectral_factors": [4],
+        "als_factors": [8],
+        "als_alpha": [10.0],
+        "als_regularization": [5.0],
+        "als_iterations": 3,
+    },
+    "ranker": {"n_trees": 8, "n_negatives": 20, "n_moments": 1, "min_examples": 50, "max_folds": 2},
 }
 
 
@@ -62,7 +68,7 @@ def test_run_card_beside_the_snapshot_says_what_it_cost_and_what_is_off(trained:
     card = json.loads(run_card_path(trained).read_text("utf-8"))
     assert card["train_seconds"] > 0
     assert card["peak_memory_mb"] > 0
-    assert card["config"]["ranker"]["n_trees"] == 20
+    assert card["config"]["ranker"]["n_trees"] == 8
     assert {"dataset_hash", "as_of", "off", "counts", "snapshot_id"} <= set(card)
 
 
@@ -84,8 +90,7 @@ def test_a_broken_dataset_leaves_no_snapshot(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "products.csv").write_text("product_id,title,category\np1,Soap,Home\n", "utf-8")
     (folder / "orders.csv").write_text(
-        "order_id,order_time,member_id,product_id,quantity,price_minor\n"
-        "o1,2026-01-01T00:00:00Z,m1,p1,1,-5\n",
+        "order_id,order_time,member_id,product_id,quantity,price_minor\no1,2026-01-01T00:00:00Z,m1,p1,1,-5\n",
         "utf-8",
     )
     with pytest.raises(DataError, match="price_minor"):
@@ -95,7 +100,8 @@ def test_a_broken_dataset_leaves_no_snapshot(tmp_path: Path) -> None:
 
 def test_too_few_orders_to_learn_from_are_ranked_by_a_blend(tmp_path: Path) -> None:
     with DatasetWriter(tmp_path / "tiny", timeless=True, priceless=True) as writer:
-        writer.append("products", {"product_id": ["a", "b", "c"], "title": ["A", "B", "C"], "category": ["x"] * 3})
+        catalogue = {"product_id": ["a", "b", "c"], "title": ["A", "B", "C"], "category": ["x"] * 3}
+        writer.append("products", catalogue)
         writer.append(
             "orders",
             {"order_id": ["1", "2", "3"], "member_id": ["m", "m", "n"], "product_id": ["a", "b", "a"],
@@ -132,4 +138,5 @@ def test_ranking_many_gives_what_recommend_gives(trained: Path) -> None:
     product = np.concatenate([chunk.product_row for chunk in chunks])
     for row in rows[:10]:
         reply = recommend(snapshot, Query(snapshot.ids("owners")[int(row)], n=5))
-        assert [pick.product_id for pick in reply.picks] == snapshot.ids("products").take(product[owner == row])
+        wanted = snapshot.ids("products").take(product[owner == row])
+        assert [pick.product_id for pick in reply.picks] == wanted

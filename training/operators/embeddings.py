@@ -53,11 +53,11 @@ def factors(
     confidence = sparse.csr_matrix(
         (1.0 + np.float32(alpha) * matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape
     )
-    model = AlternatingLeastSquares(
-        factors=n_factors, alpha=1.0, regularization=regularization, iterations=n_iterations,
-        random_state=seed, use_gpu=False, dtype=np.float32,
-    )  # fmt: skip
     with threadpool_limits(1, "blas"):  # implicit runs threads of its own
+        model = AlternatingLeastSquares(
+            factors=n_factors, alpha=1.0, regularization=regularization, iterations=n_iterations,
+            random_state=seed, use_gpu=False, dtype=np.float32,
+        )  # fmt: skip
         model.fit(confidence, show_progress=False)
     product_out = np.ascontiguousarray(model.item_factors, dtype=np.float32)
     gram = product_out.T @ product_out
