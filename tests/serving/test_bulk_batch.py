@@ -86,6 +86,17 @@ def test_parts_of_any_size_give_the_same_rows(
     assert pq.read_table(tmp_path / "a.parquet").equals(pq.read_table(tmp_path / "b.parquet"))
 
 
+@pytest.mark.parametrize("n_threads", ["1", "4"])
+def test_chunks_side_by_side_stand_in_order(
+    snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_threads: str
+) -> None:
+    write_batch(snapshot, tmp_path / "a.parquet", BatchOptions(n=5))
+    monkeypatch.setenv("SHAREPICKS_THREADS", n_threads)
+    monkeypatch.setattr(bulk_batch, "chunk_size", lambda _: 7)
+    write_batch(snapshot, tmp_path / "b.parquet", BatchOptions(n=5))
+    assert pq.read_table(tmp_path / "a.parquet").equals(pq.read_table(tmp_path / "b.parquet"))
+
+
 def test_only_the_owners_of_a_file_each_once_in_its_order(snapshot: Snapshot, tmp_path: Path) -> None:
     (tmp_path / "owners.txt").write_text("m003\nstranger\n\nm001\r\nm003\n陌生人\n", "utf-8")
     said = run("batch", snapshot.path, "--out", tmp_path / "p.parquet", "-n", 4, "--owners",
