@@ -31,7 +31,7 @@ FIRST = "first"
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 25.0
 PORTS_TRIED = 20
-N_PICKS = 10
+N_PICKS = 5
 HELD_BACK_DAYS = 7
 BASELINES = "popular,co_purchase_knn"
 JUDGED_OWNERS = "300"
@@ -70,7 +70,8 @@ def _run_steps(folder: Path, port: int, leave: bool, size: TownSize, console: Co
     as_of = (last_order_time(town) - timedelta(days=HELD_BACK_DAYS)).isoformat(timespec="seconds")
     _step(console, "A snapshot", ["train", str(town), "--out", str(snapshots / FIRST), "--as-of", as_of])
     _step(console, "How good it is", [
-        "evaluate", str(snapshots / FIRST), str(town), "--baselines", BASELINES, "--max-owners", JUDGED_OWNERS,
+        "evaluate", str(snapshots / FIRST), str(town),
+        "--baselines", BASELINES, "--max-owners", JUDGED_OWNERS,
     ])  # fmt: skip
     promote(snapshots, FIRST)
     console.rule("[bold]The service", align="left")
@@ -212,7 +213,7 @@ def _an_owner(snapshot: Path) -> str:
 
 def picks_table(owner_id: str, reply: Mapping[str, Any]) -> Table:
     """A reply of `recommend` as a table for the terminal."""
-    table = Table(title=f"Worth sharing today for {owner_id}", title_justify="left", show_lines=False)
+    table = Table(title=f"Worth sharing today for {owner_id}", title_justify="left", show_lines=True)
     for column, justify in (("", "right"), ("product", "left"), ("price", "right"), ("source", "left")):
         table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
     table.add_column("why", overflow="fold", ratio=1)
@@ -223,7 +224,7 @@ def picks_table(owner_id: str, reply: Mapping[str, Any]) -> Table:
             pick["product"]["title"],
             f"{offer['price_minor'] / 100:.2f} {offer['currency']}" if offer else "",
             pick["source"],
-            "; ".join(reason["text"] for reason in pick["reasons"]),
+            "\n".join(reason["text"] for reason in pick["reasons"]),
         )
     return table
 

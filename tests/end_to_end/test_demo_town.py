@@ -23,7 +23,7 @@ def test_the_demo_of_a_small_town_shows_picks_and_leaves(tmp_path: Path) -> None
     run_demo(tmp_path / "demo", 8000, leave=True, size=SMALL_TOWN, console=console)
     text = written.getvalue()
     assert "Worth sharing today for" in text
-    assert "/recommend?n=10" in text
+    assert "/recommend?n=5" in text
     assert "Ctrl-C stops the server." in text
 
 
