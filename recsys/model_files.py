@@ -116,7 +116,7 @@ def _read_model(snapshot: Snapshot) -> Model:
         operators=tuple(_read_operator(snapshot, spec) for spec in described["operators"]),
         rankers={t: _read_ranker(snapshot, t, described["rankers"][t]) for t in get_args(Target)},
         as_of_us=described["as_of_us"], interests=interests, settings=described["settings"],
-        lists={name: _read_lists(snapshot, name) for name in described["lists"]},
+        lists={name: _read_lists(snapshot, name) for name in described.get("lists", ())},
     )  # fmt: skip
 
 

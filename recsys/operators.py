@@ -35,7 +35,11 @@ class GraphOperator:
 
     def scores(self, profiles: Csr) -> Csr:
         """Sparse scores float32 (n, n_products); what is not stored is 0."""
-        return scaled(profiles, self.length_power) @ self.weights
+        return self.walked(scaled(profiles, self.length_power))
+
+    def walked(self, profiles: Csr) -> Csr:
+        """As `scores`, for profiles that are scaled already."""
+        return profiles @ self.weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +57,11 @@ class ProjectionOperator:
 
     def vectors(self, profiles: Csr) -> Floats:
         """float32 (n, n_factors)."""
-        return np.asarray(scaled(profiles, self.length_power) @ self.product_in, dtype=np.float32)
+        return self.projected(scaled(profiles, self.length_power))
+
+    def projected(self, profiles: Csr) -> Floats:
+        """As `vectors`, for profiles that are scaled already."""
+        return np.asarray(profiles @ self.product_in, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,17 @@ import numpy.typing as npt
 
 from recsys.index import ProductIndex
 from recsys.model import Model
-from recsys.operators import Csr, EmbeddingOperator, GraphOperator, Operator, row_sums
+from recsys.operators import (
+    Csr,
+    EmbeddingOperator,
+    FactorOperator,
+    GraphOperator,
+    Operator,
+    ProfileKind,
+    ProjectionOperator,
+    row_sums,
+    scaled,
+)
 from recsys.profiles import Profiles
 
 Floats = npt.NDArray[np.float32]
@@ -47,8 +57,9 @@ class GraphScores:
     """Scores of a graph operator for a chunk."""
 
     def __init__(self, operator: GraphOperator, profiles: Csr) -> None:
+        """`profiles` are scaled already."""
         self.operator = operator
-        self.matrix = operator.scores(profiles)
+        self.matrix = operator.walked(profiles)
 
     def top(self, n: int) -> Proposals:
         """The n best products of each owner; only those with a positive score."""
@@ -68,9 +79,13 @@ class EmbeddingScores:
     """Scores of an embedding for a chunk."""
 
     def __init__(self, operator: EmbeddingOperator, profiles: Csr, model: Model) -> None:
+        """`profiles` are scaled already where the operator scales them."""
         self.operator = operator
         self.model = model
-        self.vectors = operator.vectors(profiles)
+        if isinstance(operator, ProjectionOperator):
+            self.vectors = operator.projected(profiles)
+        else:
+            self.vectors = operator.vectors(profiles)
 
     def top(self, n: int) -> Proposals:
         """The n products of each owner with the largest inner product (by the index, maybe approximate)."""
@@ -106,7 +121,8 @@ class Scoring:
     def by_operator(self, operator: Operator) -> OperatorScores:
         """The scores of one operator, kept for the life of this chunk."""
         if operator.name not in self._scores:
-            profile = self.profiles.of_kind(operator.profile)
+            power = 0.0 if isinstance(operator, FactorOperator) else operator.length_power
+            profile = self._scaled_profile(operator.profile, power)
             if isinstance(operator, GraphOperator):
                 self._scores[operator.name] = GraphScores(operator, profile)
             else:
@@ -115,6 +131,16 @@ class Scoring:
 
     @cached_property
     def _scores(self) -> dict[str, OperatorScores]:
+        return {}
+
+    def _scaled_profile(self, kind: ProfileKind, length_power: float) -> Csr:
+        """The profiles of a kind, scaled once for all operators that scale alike."""
+        if (kind, length_power) not in self._scaled:
+            self._scaled[kind, length_power] = scaled(self.profiles.of_kind(kind), length_power)
+        return self._scaled[kind, length_power]
+
+    @cached_property
+    def _scaled(self) -> dict[tuple[ProfileKind, float], Csr]:
         return {}
 
     def profile_products(self, at: int) -> frozenset[int]:

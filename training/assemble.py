@@ -22,6 +22,7 @@ from training.operators import Graph, OperatorPlan, build_operators
 
 RECENT_DAYS = 30
 MICROSECONDS_PER_DAY = 86_400_000_000
+POPULARITY_WEIGHT = 0.001  # in the blend: too little to overrule any operator
 MAX_CIRCLE_PROFILE = 400  # products kept of one circle's orders, heaviest first
 
 
@@ -33,9 +34,9 @@ def assemble(inputs: Inputs, plan: OperatorPlan, seed: int, settings: Mapping[st
     )  # fmt: skip
     circle = _ties(inputs)
     operators = build_operators(graphs_of(inputs, orders), plan, seed)
-    blend = Blend({f"{operator.name}_relative": 1.0 / len(operators) for operator in operators})
-    if not operators:
-        blend = Blend({"log_popularity": 1.0})
+    weights = {f"{operator.name}_relative": 1.0 / len(operators) for operator in operators}
+    # popularity decides where the operators say nothing, as for an owner nobody knows
+    blend = Blend(weights | {"log_popularity": POPULARITY_WEIGHT})
     return Model(
         products=_products(inputs),
         people=_people(inputs, orders, circle),
