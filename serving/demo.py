@@ -37,6 +37,18 @@ BASELINES = "popular,co_purchase_knn"
 JUDGED_OWNERS = "300"
 
 
+QUICK_CONFIG = """\
+[ranker]
+n_moments = 1
+max_pairs = 150000
+n_trees = 80
+
+[audience]
+max_pairs = 60000
+n_trees = 60
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class TownSize:
     """How large the simulated town is: by default as large as a minute allows on two cores."""
@@ -57,6 +69,13 @@ def run_demo(folder: Path, port: int, *, leave: bool, size: TownSize, console: C
         _run_steps(folder, port, leave, size, console)
 
 
+def _quick(folder: Path) -> Path:
+    """A configuration that learns from a small part: the demo shall be over in a minute."""
+    file = folder / "quick.toml"
+    file.write_text(QUICK_CONFIG, "utf-8")
+    return file
+
+
 def _run_steps(folder: Path, port: int, leave: bool, size: TownSize, console: Console) -> None:
     started = time.monotonic()
     clear_folder(folder)
@@ -68,7 +87,10 @@ def _run_steps(folder: Path, port: int, leave: bool, size: TownSize, console: Co
     ])  # fmt: skip
     # the last days are kept back, so that there is something to judge the snapshot by
     as_of = (last_order_time(town) - timedelta(days=HELD_BACK_DAYS)).isoformat(timespec="seconds")
-    _step(console, "A snapshot", ["train", str(town), "--out", str(snapshots / FIRST), "--as-of", as_of])
+    _step(console, "A snapshot", [
+        "train", str(town), "--out", str(snapshots / FIRST), "--as-of", as_of,
+        "--config", str(_quick(folder)),
+    ])  # fmt: skip
     _step(console, "How good it is", [
         "evaluate", str(snapshots / FIRST), str(town),
         "--baselines", BASELINES, "--max-owners", JUDGED_OWNERS,

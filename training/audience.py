@@ -19,21 +19,20 @@ from recsys.audience import PLAIN, Audience, most_active, people_rows, score_fig
 from recsys.audience_candidates import Queries
 from recsys.audience_log import EventLog, Flags, Ints, Rows
 from recsys.ranker import BoostedTrees, Ranker
+from training.config import AudiencePlan
 
 LIVE_FROM = 0.25  # share of the log that only teaches what is known
 CUTS = (0.35, 0.45, 0.55, 0.65, 0.75, 0.85)  # where ageing snapshots end, as shares of the log
 HORIZON = 0.25  # share of the log that a cut is asked about
-MAX_PAIRS_LIVE = 180_000
-MAX_PAIRS_CUT = 30_000
 QUERIES_AT_ONCE = 500
 MIN_QUERIES = 300  # with a right answer among the candidates; below, the plain blend ranks
 MIN_WEIGHT = 1.0  # of an event that says a member was glad: more than seeing it or being sent it
-N_TREES = 130
 TREES = {
     "objective": "lambdarank", "num_leaves": 15, "learning_rate": 0.07, "min_data_in_leaf": 50,
     "feature_fraction": 0.5, "bagging_fraction": 0.8, "bagging_freq": 1, "lambdarank_truncation_level": 8,
     "max_bin": 127, "deterministic": True, "force_row_wise": True, "verbose": -1,
 }  # fmt: skip
+DEFAULT_PLAN = AudiencePlan()
 
 
 def fit_audience(
@@ -43,6 +42,7 @@ def fit_audience(
     owner_member: Rows,
     seed: int,
     n_threads: int = 1,
+    plan: AudiencePlan = DEFAULT_PLAN,
 ) -> Audience | None:
     """The audience as the window's moment knew it; None where there is neither an event nor a circle."""
     events = window_events(window)
@@ -54,7 +54,7 @@ def fit_audience(
     as_of = None if window.as_of is None else int(window.as_of.timestamp()) * 1_000_000
     as_of_us = None if as_of is None or window.as_of is None else as_of + window.as_of.microsecond
     return Audience(
-        log=log, ranker=learn_ranker(log, seed, n_threads), person_of_owner=person_of_owner,
+        log=log, ranker=learn_ranker(log, seed, n_threads, plan), person_of_owner=person_of_owner,
         is_member=is_member, active=most_active(log, is_member), as_of_us=as_of_us,
     )  # fmt: skip
 
@@ -70,12 +70,16 @@ def event_log(events: AudienceEvents, person_of_owner: Rows, n_people: int, time
     )  # fmt: skip
 
 
-def learn_ranker(log: EventLog, seed: int, n_threads: int = 1) -> Ranker:
+def learn_ranker(log: EventLog, seed: int, n_threads: int = 1, plan: AudiencePlan = DEFAULT_PLAN) -> Ranker:
     """LambdaMART (Burges 2010) over the log's own later events, or the plain blend where they are too few."""
     if log.timeless or len(log) < MIN_QUERIES:
         return PLAIN
     rng = np.random.default_rng(seed)
-    parts = [part for queries, limit in _regimes(log, rng) for part in _examples(log, queries, limit)]
+    parts = [
+        part
+        for queries, limit in _regimes(log, rng, plan.max_pairs)
+        for part in _examples(log, queries, limit)
+    ]
     n_queries = sum(len(group) for _, _, group, _ in parts)
     if n_queries < MIN_QUERIES:
         return PLAIN
@@ -85,19 +89,19 @@ def learn_ranker(log: EventLog, seed: int, n_threads: int = 1) -> Ranker:
         group=np.concatenate([part[2] for part in parts]), feature_name=names,
         params={"verbose": -1, "max_bin": 127},
     )  # fmt: skip
-    booster = lightgbm.train(TREES | {"seed": seed, "num_threads": n_threads}, data, N_TREES)
+    booster = lightgbm.train(TREES | {"seed": seed, "num_threads": n_threads}, data, plan.n_trees)
     return BoostedTrees(booster.model_to_string(), 1)
 
 
-def _regimes(log: EventLog, rng: np.random.Generator) -> Iterator[tuple[Queries, int]]:
+def _regimes(log: EventLog, rng: np.random.Generator, max_pairs: int) -> Iterator[tuple[Queries, int]]:
     """Queries of each regime in an order drawn by chance, and how many pairs of them to take."""
     glad = first_of_each(log, np.flatnonzero(log.weight >= MIN_WEIGHT))
     live = rng.permutation(glad[glad >= int(len(log) * LIVE_FROM)])
-    yield _asked(log, live, log.n_before(log.time_us[live])), MAX_PAIRS_LIVE
+    yield _asked(log, live, log.n_before(log.time_us[live])), max_pairs // 2
     for cut in CUTS:
         end = int(log.n_before(log.time_us[[int(len(log) * cut)]])[0])
         later = rng.permutation(glad[(glad >= end) & (glad < end + int(len(log) * HORIZON))])
-        yield _asked(log, later, np.full(len(later), end, dtype=np.int64)), MAX_PAIRS_CUT
+        yield _asked(log, later, np.full(len(later), end, dtype=np.int64)), max_pairs // 2 // len(CUTS)
 
 
 def first_of_each(log: EventLog, event: Ints) -> Ints:

@@ -62,6 +62,14 @@ class RankerPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class AudiencePlan:
+    """How the ranker of audiences learns: half of the pairs ask a live store, half an aged snapshot."""
+
+    max_pairs: int = 360_000
+    n_trees: int = 130
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that training can be told."""
 
@@ -70,6 +78,7 @@ class Config:
     operators: OperatorPlan = field(default_factory=OperatorPlan)
     candidates: Candidates = field(default_factory=Candidates)
     ranker: RankerPlan = field(default_factory=RankerPlan)
+    audience: AudiencePlan = field(default_factory=AudiencePlan)
 
     def as_mapping(self) -> dict[str, Any]:
         """Section → key → value, JSON values only."""

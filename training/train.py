@@ -69,8 +69,9 @@ def train(
         moment, off = window.as_of, list(window.off)
         say("learning who comes back")
         audience = fit_audience(
-            window, inputs.owner_ids, inputs.member_ids, inputs.owner_member, chosen.run.seed, n_threads
-        )
+            window, inputs.owner_ids, inputs.member_ids, inputs.owner_member, chosen.run.seed, n_threads,
+            chosen.audience,
+        )  # fmt: skip
     model = _fit(dataset, inputs, moment, chosen, n_threads, say)
     say("writing the snapshot")
     with SnapshotWriter(out) as writer:

@@ -26,6 +26,7 @@ QUICK = {
         "als_regularization": [5.0],
         "als_iterations": 3,
     },
+    "audience": {"max_pairs": 20_000, "n_trees": 8},
     "ranker": {"n_trees": 8, "n_negatives": 20, "n_moments": 1, "min_examples": 50, "max_folds": 2},
 }
 
