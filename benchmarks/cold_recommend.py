@@ -15,7 +15,7 @@ from pathlib import Path
 
 os.environ["SHAREPICKS_THREADS"] = "1"
 
-from recsys.threads import limit_threads  # noqa: E402  before numpy
+from recsys.threads import limit_threads
 
 limit_threads()
 
