@@ -16,7 +16,7 @@ from recsys.audience_candidates import MAX_OWN_EVENTS, Pairs, Queries, events_of
 from recsys.audience_log import DAY_HOURS, HOUR_US, EventLog, Floats, Ints, Span, hour_of_day
 
 NEVER_HOURS = 1e5  # the age of what did not happen
-HALF_LIVES_HOURS = (1.0, 6.0, 24.0, 96.0)
+HALF_LIVES_HOURS = (1.0, 6.0, 24.0, 96.0, 240.0)
 
 
 def features(log: EventLog, queries: Queries, pairs: Pairs, found: dict[str, Floats]) -> dict[str, Floats]:
@@ -94,6 +94,8 @@ def _tie_figures(v: _View) -> dict[str, Floats]:
         "back_tie": log.by_pair.weight(back),
         "back_age": v.age(log.by_pair.latest(back)),
     }
+    own_back = log.by_member.weight(log.by_member.known(v.owner, known))
+    made["back_share"] = made["back_tie"] / np.maximum(own_back, 1e-9)
     days = _up_to(log.n_days_of_pair, forth)
     owner_days = _up_to(log.n_days_of_owner, log.by_owner.known(v.owner, known))
     made["tie_days"] = days
@@ -146,6 +148,11 @@ def _member_figures(v: _View) -> dict[str, Floats]:
         "member_shared": log.by_owner.weight(shared),
         "member_shared_age": v.age(log.by_owner.latest(shared)),
     }
+    last = log.by_pair.latest(log.by_pair.known(log.pair_key(v.owner, v.member), known))
+    then = log.by_member.known(v.member, np.where(last >= 0, last + 1, 0))
+    made["member_moved_on"] = np.where(last >= 0, n_came - log.by_member.weight(then), NEVER_HOURS)
+    reached = _up_to(log.n_members_of_owner, shared)
+    made["member_returns"] = _up_to(log.n_returns_of_member, came) / (reached + 2.0)
     for hours in (3.0, 24.0, 72.0):
         before = log.by_member.known(v.member, np.minimum(v.since(hours), known))
         made[f"member_new_owners_{hours:.0f}h"] = n_owners - _up_to(log.n_owners_of_member, before)
@@ -245,6 +252,7 @@ def _places(pairs: Pairs, made: dict[str, Floats]) -> dict[str, Floats]:
         "tie_days_place": place_in_group(pairs.query, made["tie_days"] + 1e-3 * made["tie"]).astype(
             np.float64
         ),
+        "back_age_place": place_in_group(pairs.query, -made["back_age"]).astype(np.float64),
         "tie_decayed_place": place_in_group(pairs.query, made["tie_decayed_24h"]).astype(np.float64),
         "member_age_place": place_in_group(pairs.query, -made["member_age"]).astype(np.float64),
         "n_candidates": np.bincount(pairs.query)[pairs.query].astype(np.float64)

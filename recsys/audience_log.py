@@ -189,6 +189,13 @@ class EventLog:
         first[self.by_pair.order[self.by_pair.starts[:-1]]] = True
         return first
 
+    @cached_property
+    def n_returns_of_member(self) -> Ints:
+        """For each place of `by_member.order`: owners she came back to who had come back to her before."""
+        before = self.by_pair.known(self.pair_key(self.member, self.owner), np.arange(len(self)))
+        is_return = (self.is_first_of_pair & before.found)[self.by_member.order].astype(np.int64)
+        return _summed_so_far(self.by_member, is_return)
+
     def open_to_strangers(self, n_known: Ints, limit: int) -> tuple[Ints, Ints]:
         """(question, member): who lately came back to most owners for the first time, for each prefix.
 
@@ -235,7 +242,12 @@ def _distinct_so_far(index: Index, values: npt.NDArray[Any]) -> Ints:
     _, first = np.unique(key << 32 | (ordered & 0xFFFFFFFF), return_index=True)
     is_new = np.zeros(len(ordered), dtype=np.int64)
     is_new[first] = 1
-    counted = np.cumsum(is_new)
-    before = np.r_[0, counted][index.starts[:-1]]
-    so_far: Ints = counted - np.repeat(before, np.diff(index.starts))
+    return _summed_so_far(index, is_new)
+
+
+def _summed_so_far(index: Index, ordered: Ints) -> Ints:
+    """For each place of an index: the sum of its key's values up to there."""
+    summed = np.cumsum(ordered)
+    before = np.r_[0, summed][index.starts[:-1]]
+    so_far: Ints = summed - np.repeat(before, np.diff(index.starts))
     return so_far
