@@ -49,7 +49,7 @@ class RankerPlan:
     """How the ranker learns."""
 
     max_folds: int = 6
-    enough_queries: int = 4_000
+    enough_queries: int = 3_000
     fold_fraction: float = 0.1
     n_moments: int = 2
     moment_days: float = 14.0
