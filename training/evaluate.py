@@ -233,8 +233,10 @@ def _said_of(problem: Problem, held_out: bool, max_owners: int | None) -> tuple[
     relevant = {
         "self": f"Relevant is what the owner herself {after} and never before; what she had is masked.",
         "circle": f"Relevant is what members of her circle, herself left out, {after} and kept; "
-        "the circle is the one known at the cut, and nothing is masked.",
+        "the circle is the one known at the cut.",
     }[problem.target]
+    if problem.target == "circle" and not problem.repeats:
+        relevant += " Members hardly ever buy again here, so each baseline sums what each member lacks."
     sentences = [relevant, "Every product of the catalogue competes; nothing is sampled."]
     if max_owners is not None and problem.asked.n == max_owners:
         sentences.append(f"{max_owners:,} owners were drawn by the seed from those who can be judged.")

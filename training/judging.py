@@ -11,7 +11,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from training import metrics
-from training.baselines import Baseline
+from training.baselines import OF_CIRCLES, Baseline
+from training.baselines.seam import Asked, Scores
 from training.bootstrap import Interval, Resamples, resample
 from training.problem import Problem, Slice
 
@@ -141,20 +142,42 @@ def rank_baseline(
 ) -> metrics.Ranked:
     """The baseline's best products per judged owner, int32[n, depth]; what she has is masked, as for ours.
 
-    Equal scores go to the smaller product row.
+    For a circle whose members do not buy again, each member's own purchases are masked before the sum over
+    the members. Equal scores go to the smaller product row.
     """
     n_products = len(problem.product_ids)
     step = max(1, _CELLS_AT_ONCE // max(n_products, 1))
     parts = []
     for start in range(0, problem.asked.n, step):
         stop = min(start + step, problem.asked.n)
-        scores = baseline.scores(problem.asked.rows(start, stop))
+        asked = problem.asked.rows(start, stop)
+        if problem.target == "circle" and not problem.repeats and baseline.name not in OF_CIRCLES:
+            scores = _sum_of_members(baseline, asked, problem.matrix, step)
+        else:
+            scores = baseline.scores(asked)
         seen = problem.seen[start:stop]
         scores[np.repeat(np.arange(stop - start), np.diff(seen.indptr)), seen.indices] = -np.inf
         parts.append(top_rows(scores, depth))
         if advance:
             advance(stop - start)
     return np.concatenate(parts)
+
+
+def _sum_of_members(baseline: Baseline, asked: Asked, matrix: sp.csr_array, step: int) -> Scores:
+    """Sum over each row's people of their scores above their least, 0 for what each has: float32[n, P]."""
+    total = np.zeros(asked.history.shape, dtype=np.float32)
+    members = np.unique(asked.people.indices)
+    for start in range(0, len(members), step):
+        some = members[start : start + step]
+        history = sp.csr_array(matrix[some])
+        one_each = sp.csr_array(
+            (np.ones(len(some), np.float32), (np.arange(len(some)), some)), shape=(len(some), matrix.shape[0])
+        )
+        scores = baseline.scores(Asked(one_each, history, history))
+        scores -= scores.min(axis=1, keepdims=True)
+        scores[np.repeat(np.arange(len(some)), np.diff(history.indptr)), history.indices] = 0.0
+        total += sp.csr_array(asked.people[:, some]) @ scores
+    return total
 
 
 def top_rows(scores: NDArray[np.float32], depth: int) -> metrics.Ranked:

@@ -4,6 +4,10 @@
 `circle`: relevant are the products that members of her circle, herself left out, ordered after the cut and
 kept; the relevance is the number of such members. A member who buys again counts: a share reaches her again.
 Test orders never count. The circle is the one known at the cut.
+
+Where members do not buy again (`repeats` False), what a member has cannot be right for her. A list for a
+circle is then fairly the sum over its members of what each lacks; judging a baseline on anything less would
+flatter us, whose ranker learns as much from the labels.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from training.baselines.seam import Asked, buyers_per_product
 NEW_OWNER_EVENTS = 3
 BIG_SUPPLIER_SHARE = 0.8
 MAX_SCENES = 5
+REPEATING_SHARE = 0.05  # of the earlier order lines, from which members are said to buy again
 
 Rows = NDArray[np.int32]
 
@@ -53,6 +58,7 @@ class Facts:
     category_row: Rows
     supplier_row: Rows
     scenes: tuple[str, ...]
+    repeats: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,7 @@ class Problem:
     matrix: sp.csr_array  # [n_members, n_products] of ones
     category_row: Rows
     slices: tuple[Slice, ...]
+    repeats: bool = True  # whether a member may want again what she has
 
     @property
     def n_buyers(self) -> NDArray[np.int64]:
@@ -95,7 +102,7 @@ def build_problem(
     n_members, n_products = facts.n_members, len(facts.product_ids)
     matrix = _ones(facts.before.member_row, facts.before.product_row, (n_members, n_products))
     own = _ones_of_owner(facts)  # [n_owners, n_members]
-    people = own if target == "self" else facts.circle
+    people = own if target == "self" else _without_herself(facts.circle, own)
     relevance = _relevance(facts, target, own, matrix)
     judged = np.flatnonzero(np.diff(relevance.indptr))
     if len(judged) == 0:
@@ -114,7 +121,7 @@ def build_problem(
     return Problem(
         target, facts.owner_ids[judged], facts.product_ids, truth, seen,
         Asked(asked_people, history, circle_history), matrix, facts.category_row,
-        _slices(facts, judged, truth, history, matrix, people),
+        _slices(facts, judged, truth, history, matrix, people), facts.repeats,
     )  # fmt: skip
 
 

@@ -111,11 +111,12 @@ def test_circle_truth_counts_members_who_kept_it_and_leaves_herself_out() -> Non
     # p1: she herself, and member 1 who returned it; p2: members 1 and 2; p0: member 1 again
     assert problem.truth.toarray().tolist() == [[1, 0, 2, 0], [0, 0, 1, 0]]
     assert problem.seen.nnz == 0
-    assert problem.asked.history.toarray().tolist() == [[2, 1, 0, 0], [0, 1, 0, 0]]
+    assert problem.asked.history.toarray().tolist() == [[1, 1, 0, 0], [0, 1, 0, 0]]
 
 
 def test_slices_pick_owners_and_products() -> None:
-    slices = {s.name: s for s in build_problem(FACTS, "circle", np.random.default_rng(0)).slices}
+    facts = dataclasses.replace(FACTS, before=_lines([(0, 0), (1, 0), (2, 1), (1, 3), (3, 3)]))
+    slices = {s.name: s for s in build_problem(facts, "circle", np.random.default_rng(0)).slices}
     assert slices["owners without shares"].owners.tolist() == [False, True]  # type: ignore[union-attr]
     assert slices["new owners"].owners.tolist() == [False, True]  # type: ignore[union-attr]
     assert slices["cold products"].truth.toarray().tolist() == [[0, 0, 2, 0], [0, 0, 1, 0]]  # type: ignore[union-attr]
@@ -150,6 +151,18 @@ def test_baseline_lists_never_hold_what_she_has() -> None:
     ranked = rank_baseline(fit_baseline("popular", problem.matrix, np.random.default_rng(0)), problem)
     assert ranked[0, :3].tolist() == [1, 3, 2] and (ranked[0, 3:] == -1).all()
     assert ranked[1, :3].tolist() == [0, 1, 2]
+
+
+def test_a_baseline_sums_what_each_member_lacks_where_nobody_buys_again() -> None:
+    """Red control: with repeats the circle's own purchases lead, which could never be right here."""
+    facts = dataclasses.replace(FACTS, before=_lines([(1, 0), (2, 0), (2, 1), (3, 3)]), repeats=False)
+    for repeats, expected in ((True, [0, 1, 3]), (False, [3, 1, 0])):
+        problem = build_problem(
+            dataclasses.replace(facts, repeats=repeats), "circle", np.random.default_rng(0)
+        )
+        ranked = rank_baseline(fit_baseline("popular", problem.matrix, np.random.default_rng(0)), problem)
+        # popular: p0 2, p1 1, p3 1; members 1 and 2 both have p0, member 2 has p1, so 0, 1 and 2 are left
+        assert ranked[0, :2].tolist() == expected[:2]
 
 
 def test_judging_puts_a_perfect_list_above_a_baseline_and_pairs_the_difference() -> None:

@@ -29,6 +29,8 @@ REGISTRY: Mapping[str, tuple[str, str]] = {
     "friends_only": ("friends_only", "friends only"),
 }
 NAMES = tuple(REGISTRY)
+# Their question is a circle as a whole; the others score each person and a circle is the sum of its members.
+OF_CIRCLES = frozenset(("friends_only",))
 
 
 @dataclass(frozen=True, slots=True)
