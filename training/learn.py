@@ -40,8 +40,6 @@ def learn_rankers(
     """A ranker for each target; the model's own blend where too little followed to learn from."""
     plan, seed = config.ranker, config.run.seed
     has_circle = model.interests is not None or bool(len(model.people.circle_categories.indices))
-    # without times nobody can tell what followed a share: one ranker, of own orders, serves both targets
-    has_circle = has_circle and model.as_of_us is not None
     targets: tuple[Target, ...] = get_args(Target) if has_circle else ("self",)
     found: dict[Target, list[Examples]] = {target: [] for target in targets}
     budget = plan.max_pairs // max(1, n_pasts * len(targets))
