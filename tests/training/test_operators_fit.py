@@ -8,7 +8,7 @@ from scipy import sparse
 
 from recsys.operators import FactorOperator
 from training.operators.embeddings import factors, spectral
-from training.operators.graphs import ease, two_step_walk
+from training.operators.graphs import ease, four_step_walk, two_step_walk
 
 MATRIX = sparse.csr_array(
     np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 1], [1, 1, 1, 0], [0, 0, 0, 1]], dtype=np.float32)
@@ -47,7 +47,7 @@ def test_ease_keeps_strong_negative_weights() -> None:
 
 
 def test_spectral_with_all_factors_gives_the_filter_back() -> None:
-    found = spectral(MATRIX, name="s", profile="orders", n_factors=3, out_power=0.0, seed=0)
+    found = next(spectral(MATRIX, profile="orders", sizes=(3,), out_power=0.0, seed=0))
     gram = found.product_out.T @ found.product_out
     assert gram == pytest.approx(np.eye(3), abs=1e-4)
 
@@ -75,7 +75,30 @@ def test_folding_a_person_in_gives_the_vector_that_training_would() -> None:
 
 
 def test_same_seed_same_factors() -> None:
-    both = [
-        spectral(MATRIX, name="s", profile="orders", n_factors=2, out_power=0.0, seed=3) for _ in range(2)
-    ]
+    both = [next(spectral(MATRIX, profile="orders", sizes=(2,), out_power=0.0, seed=3)) for _ in range(2)]
     assert np.array_equal(both[0].product_out, both[1].product_out)
+
+
+def test_a_walk_keeps_no_product_beside_itself_and_exactly_the_strongest_others() -> None:
+    rng = np.random.default_rng(5)
+    matrix = sparse.csr_array((rng.random((40, 30)) * (rng.random((40, 30)) < 0.3)).astype(np.float32))
+    whole = two_step_walk(matrix, (0.0, 0.5, 1.0), 30).toarray()
+    kept = two_step_walk(matrix, (0.0, 0.5, 1.0), 7).toarray()
+    assert not np.diag(whole).any() and not np.diag(kept).any()
+    strongest = np.sort(whole, axis=1)[:, ::-1][:, :7]
+    assert np.sort(kept, axis=1)[:, ::-1][:, :7] == pytest.approx(strongest)
+    assert ((kept > 0).sum(axis=1) <= 7).all()
+
+
+def test_two_threads_walk_as_one_does() -> None:
+    rng = np.random.default_rng(6)
+    matrix = sparse.csr_array((rng.random((60, 50)) < 0.2).astype(np.float32))
+    one, two = (four_step_walk(matrix, 9, n_threads=n) for n in (1, 2))
+    assert np.array_equal(one.toarray(), two.toarray())
+    assert np.array_equal(ease(matrix, 1.0, 5, 1).toarray(), ease(matrix, 1.0, 5, 2).toarray())
+
+
+def test_smaller_spectral_operators_are_the_head_of_the_widest() -> None:
+    small, wide = spectral(MATRIX, profile="orders", sizes=(2, 3), out_power=0.0, seed=0)
+    assert (small.name, wide.name) == ("spectral2_orders", "spectral3_orders")
+    assert np.array_equal(small.product_out, wide.product_out[:, :2])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from recsys.operators import Csr, GraphOperator, Operator, ProfileKind
+from recsys.threads import thread_count
 from training.operators.embeddings import factors, spectral
 from training.operators.graphs import ease, four_step_walk, two_step_walk
 
@@ -47,25 +48,21 @@ def build_operators(graphs: list[Graph], plan: OperatorPlan, seed: int) -> tuple
 
 
 def _operators_of(graph: Graph, plan: OperatorPlan, seed: int) -> Iterator[Operator]:
-    matrix, profile = graph.matrix, graph.profile
+    matrix, profile, n_threads = graph.matrix, graph.profile, thread_count()
     n_products = matrix.shape[1]
     for walk in plan.walks:
         powers = WALKS[walk]
         weights = (
-            four_step_walk(matrix, plan.walk_top_k)
+            four_step_walk(matrix, plan.walk_top_k, n_threads)
             if powers is None
-            else two_step_walk(matrix, powers, plan.walk_top_k)
+            else two_step_walk(matrix, powers, plan.walk_top_k, n_threads)
         )
         yield GraphOperator(f"{walk}_{profile}", profile, weights)
     if profile == "orders" and 0 < n_products <= plan.ease_max_products:
-        weights = ease(matrix, plan.ease_regularization, plan.ease_top_k)
+        weights = ease(matrix, plan.ease_regularization, plan.ease_top_k, n_threads)
         yield GraphOperator(f"ease_{profile}", profile, weights, length_power=0.0)
-    if min(matrix.shape) > max(plan.spectral_factors, default=0) and matrix.nnz:
-        for n_factors in plan.spectral_factors:
-            yield spectral(
-                matrix, name=f"spectral{n_factors}_{profile}", profile=profile, n_factors=n_factors,
-                out_power=0.0, seed=seed,
-            )  # fmt: skip
+    if plan.spectral_factors and min(matrix.shape) > max(plan.spectral_factors) and matrix.nnz:
+        yield from spectral(matrix, profile=profile, sizes=plan.spectral_factors, out_power=0.0, seed=seed)
     if matrix.nnz:
         chosen = zip(plan.als_factors, plan.als_alpha, plan.als_regularization, strict=True)
         for n_factors, alpha, regularization in chosen:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import numpy.typing as npt
 from implicit.als import AlternatingLeastSquares
@@ -17,24 +19,27 @@ POWER_ITERATIONS = 5
 
 
 def spectral(
-    matrix: Csr, *, name: str, profile: ProfileKind, n_factors: int, out_power: float, seed: int
-) -> ProjectionOperator:
+    matrix: Csr, *, profile: ProfileKind, sizes: Sequence[int], out_power: float, seed: int
+) -> Iterator[ProjectionOperator]:
     """The low-pass filter of GF-CF (Shen et al. 2021): the strongest right singular vectors of the graph.
 
-    matrix float32 CSR (n_persons, n_products), normalised to D_m^-½ X D_p^-½ first. A profile is projected
-    by V · D_p^-½ and read back by V · D_p^out_power.
+    One operator for each number of factors in `sizes`, all cut from one decomposition. matrix float32 CSR
+    (n_persons, n_products), normalised to D_m^-½ X D_p^-½ first. A profile is projected by V · D_p^-½ and
+    read back by V · D_p^out_power.
     """
     by_person, by_product = totals(matrix)
     damped = degree_power(by_product, -0.5)
     normal = scale_columns(scale_rows(matrix, degree_power(by_person, -0.5)), damped)
-    n_factors = min(n_factors, min(normal.shape) - 1)
-    _, _, right = randomized_svd(normal, n_factors, n_iter=POWER_ITERATIONS, random_state=seed)
-    vectors = right.T.astype(np.float32)  # (n_products, n_factors)
-    product_in = vectors * damped[:, None]
-    product_out = vectors * degree_power(by_product, out_power)[:, None]
-    return ProjectionOperator(
-        name, profile, np.ascontiguousarray(product_in), np.ascontiguousarray(product_out)
-    )
+    widest = min(max(sizes), min(normal.shape) - 1)
+    _, _, right = randomized_svd(normal, widest, n_iter=POWER_ITERATIONS, random_state=seed)
+    vectors = right.T.astype(np.float32)  # (n_products, widest)
+    read_back = degree_power(by_product, out_power)
+    for size in sizes:
+        strongest = vectors[:, :size]
+        yield ProjectionOperator(
+            f"spectral{size}_{profile}", profile, np.ascontiguousarray(strongest * damped[:, None]),
+            np.ascontiguousarray(strongest * read_back[:, None]),
+        )  # fmt: skip
 
 
 def factors(

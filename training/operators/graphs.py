@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from scipy.linalg import lapack
+from sparse_dot_topn import sp_matmul_topn
 
 from recsys.operators import Csr
 
 FOUR_STEP_WIDTH = 100  # products that each half of a four-step walk goes on from
-BLOCK_VALUES = 20_000_000  # cells of one dense block of product × product scores (80 MB)
+EASE_BLOCK = 512  # rows of a dense table that are looked at together
 
 
 def degree_power(totals: npt.NDArray[Any], power: float) -> npt.NDArray[np.float32]:
@@ -41,7 +43,7 @@ def totals(matrix: Csr) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64
     return by_row.astype(np.float64), by_column.astype(np.float64)
 
 
-def two_step_walk(matrix: Csr, powers: tuple[float, float, float], top_k: int) -> Csr:
+def two_step_walk(matrix: Csr, powers: tuple[float, float, float], top_k: int, n_threads: int = 1) -> Csr:
     """Product → product weights D_p^-a · Xᵀ · D_m^-b · X · D_p^-c, the diagonal left out, top_k per row.
 
     matrix X float32 CSR (n_persons, n_products), D its row (m) and column (p) sums, powers (a, b, c).
@@ -52,74 +54,82 @@ def two_step_walk(matrix: Csr, powers: tuple[float, float, float], top_k: int) -
     by_person, by_product = totals(matrix)
     left = scale_columns(matrix, degree_power(by_product, -a)).T.tocsr()
     right = scale_columns(scale_rows(matrix, degree_power(by_person, -b)), degree_power(by_product, -c))
-    n_products = matrix.shape[1]
-    step = max(1, BLOCK_VALUES // max(1, n_products))
-    blocks = []
-    for start in range(0, n_products, step):
-        block = (left[start : start + step] @ right).tocsr()
-        blocks.append(_top_of_rows(_without_diagonal(block, start), top_k))
-    return sparse.csr_array(sparse.vstack(blocks, format="csr"))
+    return _without_diagonal(_top_product(left, right, top_k + 1, n_threads), top_k)
 
 
-def four_step_walk(matrix: Csr, top_k: int) -> Csr:
+def four_step_walk(matrix: Csr, top_k: int, n_threads: int = 1) -> Csr:
     """Two walks one after the other: to alike persons' products, and from there once more; top_k per row.
 
     Each walk keeps its `FOUR_STEP_WIDTH` strongest products, so the work stays linear in the catalogue.
     """
-    first = two_step_walk(matrix, (0.0, 0.5, 0.5), FOUR_STEP_WIDTH)
-    second = two_step_walk(matrix, (0.5, 1.0, 0.5), FOUR_STEP_WIDTH)
-    step = max(1, BLOCK_VALUES // max(1, matrix.shape[1]))
-    blocks = [
-        _top_of_rows(sparse.csr_array(first[start : start + step] @ second), top_k)
-        for start in range(0, matrix.shape[1], step)
-    ]
-    return sparse.csr_array(sparse.vstack(blocks, format="csr"))
+    first = two_step_walk(matrix, (0.0, 0.5, 0.5), FOUR_STEP_WIDTH, n_threads)
+    second = two_step_walk(matrix, (0.5, 1.0, 0.5), FOUR_STEP_WIDTH, n_threads)
+    return _top_product(first, second, top_k, n_threads)
 
 
-def ease(matrix: Csr, regularization: float, top_k: int) -> Csr:
+def ease(matrix: Csr, regularization: float, top_k: int, n_threads: int = 1) -> Csr:
     """EASE (Steck 2019): weights B = I - P · diag(1 / P), P = (XᵀX + regularization · I)⁻¹, top_k per row.
 
     matrix float32 CSR (n_persons, n_products). Needs two dense n_products² float32 tables.
     """
-    gram = (matrix.T @ matrix).toarray()
+    gram = np.asfortranarray((matrix.T @ matrix).toarray(order="F"))
     gram[np.diag_indices_from(gram)] += np.float32(regularization)
     factor, _ = lapack.spotrf(gram, lower=True, overwrite_a=True)
     inverse, _ = lapack.spotri(factor, lower=True, overwrite_c=True)
-    inverse = np.tril(inverse) + np.tril(inverse, -1).T
-    weights = -inverse / np.diag(inverse)
+    weights = _mirrored(inverse.T)
+    scale = -1.0 / np.diag(weights)
     np.fill_diagonal(weights, 0.0)
-    n_products = len(weights)
+    with ThreadPoolExecutor(n_threads) as threads:
+        starts = range(0, len(weights), EASE_BLOCK)
+        blocks = list(
+            threads.map(lambda at: _strongest(weights[at : at + EASE_BLOCK] * scale, top_k), starts)
+        )
+    return sparse.csr_array(sparse.vstack(blocks, format="csr"))
+
+
+def _mirrored(upper: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The symmetric matrix whose upper triangle this is; written in place, a block of rows at a time."""
+    for start in range(0, len(upper), EASE_BLOCK):
+        stop = start + EASE_BLOCK
+        upper[start:stop, :start] = upper[:start, start:stop].T
+        square = upper[start:stop, start:stop]
+        below = np.tril_indices_from(square, -1)
+        square[below] = square.T[below]
+    return upper
+
+
+def _strongest(block: npt.NDArray[np.float32], top_k: int) -> Csr:
+    """The top_k entries of each row that are farthest from 0."""
+    n_products = block.shape[1]
     if top_k < n_products:
-        strength = np.abs(weights)
-        floor = np.partition(strength, n_products - top_k, axis=1)[:, n_products - top_k]
-        weights[strength < floor[:, None]] = 0.0
-    return sparse.csr_array(weights)
+        strength = np.abs(block)
+        strength.partition(n_products - top_k, axis=1)
+        block[np.abs(block) < strength[:, n_products - top_k, None]] = 0.0
+    return sparse.csr_array(block)
 
 
-def _without_diagonal(block: Csr, first_row: int) -> Csr:
-    rows = np.repeat(np.arange(first_row, first_row + block.shape[0]), np.diff(block.indptr))
-    data = np.where(block.indices == rows, np.float32(0), block.data)
-    kept = sparse.csr_array((data, block.indices, block.indptr), shape=block.shape)
-    kept.eliminate_zeros()
-    return kept
+def _top_product(left: Csr, right: Csr, top_k: int, n_threads: int) -> Csr:
+    """The top_k largest entries of each row of left · right, sorted by column; never the whole product."""
+    found = sp_matmul_topn(
+        sparse.csr_matrix(left), sparse.csr_matrix(right), top_n=top_k, n_threads=n_threads
+    )
+    found.sort_indices()
+    return sparse.csr_array(found)
 
 
-def _top_of_rows(block: Csr, top_k: int) -> Csr:
-    """The top_k largest entries of each row, by column; ties by the smaller column."""
-    block.sort_indices()
-    lengths = np.diff(block.indptr)
-    if not len(lengths) or lengths.max() <= top_k:
-        return block
-    kept = np.ones(block.nnz, dtype=bool)
-    for row in np.flatnonzero(lengths > top_k):
-        span = slice(block.indptr[row], block.indptr[row + 1])
-        data = block.data[span]
-        floor = np.partition(data, len(data) - top_k)[len(data) - top_k]
-        above = data > floor
-        at_floor = np.flatnonzero(data == floor)[: top_k - int(above.sum())]
-        above[at_floor] = True
-        kept[span] = above
-    rows = np.repeat(np.arange(len(lengths)), lengths)[kept]
-    indptr = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(rows, minlength=len(lengths)), out=indptr[1:])
-    return sparse.csr_array((block.data[kept], block.indices[kept], indptr), shape=block.shape)
+def _without_diagonal(weights: Csr, top_k: int) -> Csr:
+    """The same rows without their diagonal, at most top_k entries each: without it the weakest goes."""
+    n_products = weights.shape[0]
+    rows = np.repeat(np.arange(n_products), np.diff(weights.indptr))
+    kept = weights.indices != rows
+    counts = np.bincount(rows[kept], minlength=n_products)
+    full = counts > top_k  # rows whose own product was not among their strongest
+    if full.any():
+        weakest = np.full(n_products, np.inf, dtype=np.float32)
+        np.minimum.at(weakest, rows, weights.data)
+        at = np.flatnonzero(full[rows] & (weights.data == weakest[rows]))
+        kept[at[np.unique(rows[at], return_index=True)[1]]] = False
+        counts[full] = top_k
+    indptr = np.zeros(n_products + 1, dtype=np.int32)
+    np.cumsum(counts, out=indptr[1:])
+    return sparse.csr_array((weights.data[kept], weights.indices[kept], indptr), shape=weights.shape)
