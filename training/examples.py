@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from recsys.operators import Csr
 from recsys.pair_features import Floats, pair_features
 from recsys.ranking import chunk_size, scoring_of
 from recsys.scoring import Pairs, values_at
+from recsys.threads import thread_count
 
 Rows = npt.NDArray[np.int32]
 
@@ -39,6 +41,15 @@ class Examples:
     group: npt.NDArray[np.int32]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chunk:
+    """Owners that are scored together; drawn int32 (n_owners, n_negatives): product rows."""
+
+    owner_rows: Rows
+    labelled: Labelled
+    drawn: Rows
+
+
 def examples(
     model: Model, labelled: Labelled, target: Target, n_negatives: int, rng: np.random.Generator
 ) -> Examples:
@@ -47,8 +58,10 @@ def examples(
     A product that the target ordered before is no negative. Hard negatives (drawn from one source's own top
     list) were measured to lower both full and sampled ranking.
     """
-    parts = list(_parts(model, labelled, target, n_negatives, rng))
-    return joined(parts)
+    model.prepare()  # what threads share is filled before they start
+    chunks = list(_chunks(labelled, chunk_size(model), model.n_products, n_negatives, rng))
+    with ThreadPoolExecutor(thread_count()) as threads:
+        return joined(list(threads.map(lambda chunk: _of_chunk(model, chunk, target), chunks)))
 
 
 def joined(parts: list[Examples]) -> Examples:
@@ -60,28 +73,33 @@ def joined(parts: list[Examples]) -> Examples:
     )
 
 
-def _parts(
-    model: Model, labelled: Labelled, target: Target, n_negatives: int, rng: np.random.Generator
-) -> Iterator[Examples]:
+def _chunks(
+    labelled: Labelled, step: int, n_products: int, n_negatives: int, rng: np.random.Generator
+) -> Iterator[_Chunk]:
+    """The owners in runs of `step`, each with the products drawn against her labels."""
     owners, starts = np.unique(labelled.owner_row, return_index=True)
     stops = np.r_[starts[1:], len(labelled.owner_row)]
-    step = chunk_size(model)
     for first in range(0, len(owners), step):
         rows = owners[first : first + step].astype(np.int32)
         span = slice(starts[first], stops[min(first + step, len(owners)) - 1])
-        at = np.searchsorted(rows, labelled.owner_row[span]).astype(np.int32)
-        scoring = scoring_of(model, rows, target)
-        drawn = rng.integers(0, model.n_products, (len(rows), n_negatives), dtype=np.int32)
-        owner = np.concatenate([at, np.repeat(np.arange(len(rows), dtype=np.int32), n_negatives)])
-        product = np.concatenate([labelled.product_row[span], drawn.ravel()])
-        label = np.concatenate([labelled.label[span], np.zeros(drawn.size, dtype=np.int32)])
-        order = np.lexsort((-label, product, owner))
-        owner, product, label = owner[order], product[order], label[order]
-        fresh = np.r_[True, (owner[1:] != owner[:-1]) | (product[1:] != product[:-1])]
-        fresh &= ~((label == 0) & _ordered(scoring.profiles.own_orders, owner, product))
-        pairs = Pairs(owner[fresh], product[fresh])
-        group = np.bincount(pairs.owner, minlength=len(rows)).astype(np.int32)
-        yield Examples(pair_features(scoring, pairs), label[fresh], group)
+        found = Labelled(labelled.owner_row[span], labelled.product_row[span], labelled.label[span])
+        yield _Chunk(rows, found, rng.integers(0, n_products, (len(rows), n_negatives), dtype=np.int32))
+
+
+def _of_chunk(model: Model, chunk: _Chunk, target: Target) -> Examples:
+    rows, labelled, drawn = chunk.owner_rows, chunk.labelled, chunk.drawn
+    at = np.searchsorted(rows, labelled.owner_row).astype(np.int32)
+    owner = np.concatenate([at, np.repeat(np.arange(len(rows), dtype=np.int32), drawn.shape[1])])
+    product = np.concatenate([labelled.product_row, drawn.ravel()])
+    label = np.concatenate([labelled.label, np.zeros(drawn.size, dtype=np.int32)])
+    order = np.lexsort((-label, product, owner))
+    owner, product, label = owner[order], product[order], label[order]
+    fresh = np.r_[True, (owner[1:] != owner[:-1]) | (product[1:] != product[:-1])]
+    scoring = scoring_of(model, rows, target)
+    fresh &= ~((label == 0) & _ordered(scoring.profiles.own_orders, owner, product))
+    pairs = Pairs(owner[fresh], product[fresh])
+    group = np.bincount(pairs.owner, minlength=len(rows)).astype(np.int32)
+    return Examples(pair_features(scoring, pairs), label[fresh], group)
 
 
 def _ordered(orders: Csr, owner: Rows, product: Rows) -> npt.NDArray[np.bool_]:

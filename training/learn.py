@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import get_args
@@ -53,13 +54,30 @@ def learn_rankers(
             if len(labelled.owner_row) and feature_names(then) == feature_names(model):
                 found[target].append(examples(then, labelled, target, plan.n_negatives, rng))
     learned: dict[Target, Ranker] = dict(model.rankers)
-    for target, parts in found.items():
-        if parts and sum(int((p.label > 0).sum()) for p in parts) >= plan.min_examples:
-            say(f"growing trees for {target}")
-            learned[target] = fit_ranker(joined(parts), feature_names(model), plan, seed, n_threads)
+    enough = {
+        target: joined(parts)
+        for target, parts in found.items()
+        if parts and sum(int((p.label > 0).sum()) for p in parts) >= plan.min_examples
+    }
+    if enough:
+        say(f"growing trees for {' and '.join(enough)}")
+        learned |= _grown(enough, feature_names(model), config, n_threads)
     if "circle" not in targets:
         learned["circle"] = learned["self"]
     return learned
+
+
+def _grown(
+    found: Mapping[Target, Examples], names: Sequence[str], config: Config, n_threads: int
+) -> dict[Target, Ranker]:
+    """A ranker per target; one beside the other, as trees on so few rows share threads badly."""
+    each = max(1, n_threads // len(found))
+    with ThreadPoolExecutor(min(n_threads, len(found))) as threads:
+        jobs = {
+            target: threads.submit(fit_ranker, rows, names, config.ranker, config.run.seed, each)
+            for target, rows in found.items()
+        }
+    return {target: job.result() for target, job in jobs.items()}
 
 
 def fold_count(inputs: Inputs, config: Config) -> int:
