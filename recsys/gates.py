@@ -1,64 +1,101 @@
-"""Gates: what may not be picked, whatever its score."""
+"""Gates: what may not be picked, whatever its score.
+
+A gate closes products for everybody who asks the same (stock, category, price), or for one owner alone
+(shared lately, ordered before). Sources are told both before they propose, so that a list is as long as the
+open products allow.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from recsys.domain import Query
+from recsys.ids import IdList
 from recsys.model import NO_PRICE, Model, as_csr
+from recsys.opening import Mask, Open
+from recsys.operators import Csr
 from recsys.profiles import Profiles
 from recsys.scoring import Pairs, values_at
 
-Mask = npt.NDArray[np.bool_]
+Gate = Mask | Csr  # products closed for all: bool (n_products,); or pairs closed: owners × products, 1 each
 
 SHARE_COOL_DOWN_DAYS = 14
 MICROSECONDS_PER_DAY = 86_400_000_000
+SEPARATOR = " > "
 
 
-def gates(model: Model, profiles: Profiles, pairs: Pairs, query: Query) -> Mapping[str, Mask]:
-    """For each gate, which pairs it closes: bool (n_pairs,). The same query settings hold for all owners."""
-    closed = {
-        "out_of_stock": model.products.stock[pairs.product] == 0,
-        "shared_recently": _shared_recently(model, profiles, pairs, query),
-    }
-    if query.unseen:
-        closed["ordered_before"] = values_at(profiles.own_orders, pairs) > 0
+def gates(model: Model, profiles: Profiles, query: Query) -> Mapping[str, Gate]:
+    """Each gate that closes anything. The same query settings hold for all owners of the chunk."""
+    products = model.products
+    closed: dict[str, Gate] = {}
+    if model.sold_out is not None:
+        closed["out_of_stock"] = model.sold_out
+    shared = _shared_recently(model, profiles, query)
+    if shared is not None:
+        closed["shared_recently"] = shared
+    if query.unseen and profiles.own_orders.nnz:
+        closed["ordered_before"] = profiles.own_orders
     if query.category is not None:
-        closed["other_category"] = ~_in_category(model, query.category)[model.products.category_row][
-            pairs.product
-        ]
+        closed["other_category"] = ~in_category(products.categories, products.category_row, query.category)
     if query.max_price_minor is not None:
-        price = model.products.price_minor[pairs.product]
+        price = products.price_minor
         closed["over_max_price"] = (price == NO_PRICE) | (price > query.max_price_minor)
     return closed
 
 
-def open_pairs(closed: Mapping[str, Mask], n_pairs: int) -> Mask:
-    """Which pairs no gate closes: bool (n_pairs,)."""
-    passed = np.ones(n_pairs, dtype=bool)
-    for mask in closed.values():
-        passed &= ~mask
-    return passed
+def opened(closed: Mapping[str, Gate]) -> Open:
+    """What the gates leave open, for sources to propose from."""
+    products: Mask | None = None
+    pairs: Csr | None = None
+    for gate in closed.values():
+        if isinstance(gate, np.ndarray):
+            products = ~gate if products is None else products & ~gate
+        else:
+            pairs = gate if pairs is None else pairs.maximum(gate).tocsr()
+    return Open(products, pairs)
 
 
-def _shared_recently(model: Model, profiles: Profiles, pairs: Pairs, query: Query) -> Mask:
-    """Shared by this owner within the cool-down before the query's moment; never in a timeless world."""
+def closed_at(gate: Gate, pairs: Pairs) -> Mask:
+    """Which pairs a gate closes: bool (n_pairs,)."""
+    if isinstance(gate, np.ndarray):
+        found: Mask = gate[pairs.product]
+        return found
+    return values_at(gate, pairs) > 0
+
+
+def n_closed(gate: Gate) -> int:
+    """Products that a gate closes, for everybody or for the owners of the chunk together."""
+    return int(np.count_nonzero(gate if isinstance(gate, np.ndarray) else gate.data))
+
+
+def in_category(categories: IdList, category_row: npt.NDArray[np.int32], path: str) -> Mask:
+    """Which products lie at or under a path of the tree: bool (n_products,)."""
+    path = path.strip()
+    # the nodes under a path begin with it and stand together, as ids are sorted by their bytes
+    first = bisect_left(categories, path + SEPARATOR)
+    last = bisect_left(categories, path + SEPARATOR[:-1] + "!", lo=first)  # "!" follows the blank
+    found: Mask = (category_row >= first) & (category_row < last)
+    at_path = categories.row(path)
+    return found | (category_row == at_path) if at_path >= 0 else found
+
+
+def _shared_recently(model: Model, profiles: Profiles, query: Query) -> Csr | None:
+    """Shared by this owner within the cool-down up to the query's moment; None in a timeless world.
+
+    Of each product only the latest share is known: asked for an earlier moment, that share lies ahead and
+    closes nothing, and one before it is forgotten.
+    """
     now_us = model.as_of_us if query.as_of is None else int(query.as_of.timestamp() * 1_000_000)
     if now_us is None or model.as_of_us is None or not profiles.shares.nnz:
-        return np.zeros(len(pairs), dtype=bool)
+        return None
     earliest_us = now_us - SHARE_COOL_DOWN_DAYS * MICROSECONDS_PER_DAY
     recent = as_csr(model.people.shares, profiles.owner_rows)
-    last_time = model.people.shares.extra["last_time"]
     known = profiles.owner_rows[profiles.owner_rows >= 0]
-    recent.data = (last_time[model.people.shares.positions(known)] > earliest_us).astype(np.float32)
-    return values_at(recent, pairs) > 0
-
-
-def _in_category(model: Model, path: str) -> Mask:
-    """Which category nodes lie at or under a path: bool (n_categories,)."""
-    categories = model.products.categories
-    under = path.rstrip() + " > "
-    return np.array([name == path or name.startswith(under) for name in categories], dtype=bool)
+    last_time = model.people.shares.extra["last_time"][model.people.shares.positions(known)]
+    recent.data = ((last_time > earliest_us) & (last_time <= now_us)).astype(np.float32)
+    recent.eliminate_zeros()
+    return recent if recent.nnz else None

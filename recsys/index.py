@@ -13,6 +13,8 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from recsys.opening import EVERYTHING, Open
+
 Floats = npt.NDArray[np.float32]
 
 EXACT_UP_TO = 20_000  # products; exact search of 20,000 × 64 costs about half a millisecond
@@ -40,21 +42,39 @@ class ProductIndex:
     vectors: Floats
     lists: Any = field(default=None, repr=False)
 
-    def top(self, queries: Floats, n: int) -> tuple[npt.NDArray[np.int32], Floats]:
-        """(product rows int32, scores float32), each (n_queries, n), best first; -1 where none was found."""
-        n = min(n, len(self.vectors))
+    def top(self, queries: Floats, n: int, among: Open = EVERYTHING) -> tuple[npt.NDArray[np.int32], Floats]:
+        """(product rows int32, scores float32), each (n_queries, n), best first; -1 where none was found.
+
+        Only products open to everybody `among` them; what is closed to one owner alone may be found.
+        """
+        n = min(n, among.n_products(len(self.vectors)))
         if not len(queries) or not n:
             empty = np.zeros((len(queries), 0))
             return empty.astype(np.int32), empty.astype(np.float32)
-        if self.lists is not None:
-            scores, rows = self.lists.search(np.ascontiguousarray(queries), n)
-            return rows.astype(np.int32), scores
-        return exact_top(self.vectors, queries, n)
+        if among.products is None:
+            return self._search(queries, n) if self.lists is not None else exact_top(self.vectors, queries, n)
+        if self.lists is not None and len(among.rows) > EXACT_UP_TO:
+            return self._search(queries, n, sel=among.selector)
+        if self.lists is None and 2 * len(among.rows) > len(self.vectors):
+            return exact_top(self.vectors, queries, n, np.flatnonzero(~among.products))
+        # a narrow choice is searched in full: the lists that are probed may hold none of it
+        rows, scores = exact_top(self.vectors[among.rows], queries, n)
+        return among.rows[rows], scores
+
+    def _search(self, queries: Floats, n: int, **chosen: Any) -> tuple[npt.NDArray[np.int32], Floats]:
+        parameters: Any = faiss.SearchParametersIVF  # its type stub knows no keywords
+        params = parameters(nprobe=self.lists.nprobe, **chosen) if chosen else None
+        scores, rows = self.lists.search(np.ascontiguousarray(queries), n, params=params)
+        return rows.astype(np.int32), scores
 
 
-def exact_top(vectors: Floats, queries: Floats, n: int) -> tuple[npt.NDArray[np.int32], Floats]:
-    """As `ProductIndex.top`, over all products; ties by the smaller row."""
+def exact_top(
+    vectors: Floats, queries: Floats, n: int, without: npt.NDArray[np.integer[Any]] | None = None
+) -> tuple[npt.NDArray[np.int32], Floats]:
+    """As `ProductIndex.top`, over all products but the rows in `without`; ties by the smaller row."""
     scores = queries @ vectors.T  # (n_queries, n_products)
+    if without is not None:
+        scores[:, without] = -np.inf
     if n < scores.shape[1]:
         rows = np.argpartition(-scores, n - 1, axis=1)[:, :n]
     else:

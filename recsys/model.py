@@ -28,7 +28,6 @@ Array = npt.NDArray[Any]
 NO_PRICE = -1
 UNKNOWN_STOCK = -1
 NO_ROW = -1
-MOST_POPULAR = 1_000  # how deep the popular list goes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,6 +141,7 @@ class Model:
         for found in self.operators:
             if not isinstance(found, GraphOperator):
                 self.lengths_of(found)
+        _ = self.by_popularity, self.sold_out
 
     @cached_property
     def _lengths(self) -> dict[str, npt.NDArray[np.float32]]:
@@ -152,10 +152,15 @@ class Model:
         return {}
 
     @cached_property
-    def most_popular(self) -> npt.NDArray[np.int32]:
-        """Rows of the most popular products, best first, ties by the smaller row; int32."""
-        popularity = self.products.popularity
-        return np.argsort(-popularity, kind="stable")[:MOST_POPULAR].astype(np.int32)
+    def by_popularity(self) -> npt.NDArray[np.int32]:
+        """The rows of all products, the most popular first, ties by the smaller row; int32."""
+        return np.argsort(-self.products.popularity, kind="stable").astype(np.int32)
+
+    @cached_property
+    def sold_out(self) -> npt.NDArray[np.bool_] | None:
+        """Which products are known to be out of stock: bool (n_products,); None when none is."""
+        found = np.asarray(self.products.stock == 0)
+        return found if found.any() else None
 
     @cached_property
     def log_buyers(self) -> npt.NDArray[np.float32]:

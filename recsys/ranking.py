@@ -1,16 +1,16 @@
-"""From profiles to ranked candidates: propose, close gates, compute features, score."""
+"""From profiles to ranked candidates: close gates, propose, compute features, score."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from recsys.candidates import Candidates, propose
 from recsys.domain import Query, Target
-from recsys.gates import gates, open_pairs
+from recsys.gates import Gate, closed_at, gates, n_closed, opened
 from recsys.model import Model
 from recsys.pair_features import Floats, feature_names, pair_features
 from recsys.profiles import profiles_of
@@ -18,6 +18,7 @@ from recsys.ranker import columns_of
 from recsys.scoring import MAX_DENSE_VALUES, Pairs, Scoring
 
 CANDIDATES_PER_SOURCE = 60
+DEEPER = 4  # how much further each source is asked when its first candidates do not fill a list
 MAX_CHUNK_OWNERS = 256
 
 
@@ -26,7 +27,7 @@ class Ranked:
     """Scored pairs of a chunk, best first within each owner.
 
     owner int32: position in the chunk; product int32; score float32; source int8; all (n_pairs,).
-    `left_out`: pairs closed by each gate, in all.
+    `left_out`: what each gate closes: products of the catalogue, or pairs of a list that the caller named.
     """
 
     owner: npt.NDArray[np.int32]
@@ -55,23 +56,60 @@ def score_pairs(scoring: Scoring, pairs: Pairs) -> Floats:
 
 
 def rank(scoring: Scoring, query: Query, candidates: Candidates | None = None) -> Ranked:
-    """The candidates of every owner in the chunk, gated, scored and sorted."""
-    model = scoring.model
-    n_per_source = int(model.settings.get("candidates_per_source", CANDIDATES_PER_SOURCE))
-    found = propose(scoring, max(n_per_source, query.n)) if candidates is None else candidates
-    closed = gates(model, scoring.profiles, found.pairs, query)
-    passed = np.flatnonzero(open_pairs(closed, len(found.pairs)))
+    """The candidates of every owner in the chunk, gated, scored and sorted.
+
+    How many a source may propose does not depend on `query.n`, so that a short list is the beginning of a
+    longer one. Where they are too few, every source is asked further and further down, until the lists are
+    long enough or nothing open is left; what only a deeper question finds stands below what was found before.
+    """
+    closed = gates(scoring.model, scoring.profiles, query)
+    if candidates is not None:
+        ranked = _ranked(scoring, candidates, closed)
+        counts = {name: int(closed_at(gate, candidates.pairs).sum()) for name, gate in closed.items()}
+        return replace(ranked, left_out={name: n for name, n in counts.items() if n})
+    scoring.open = opened(closed)
+    depth = int(scoring.model.settings.get("candidates_per_source", CANDIDATES_PER_SOURCE))
+    n_open = scoring.open.n_products(scoring.model.n_products)
+    ranked = _ranked(scoring, propose(scoring, depth), closed)
+    while depth < n_open and _shortest(ranked, len(scoring.profiles)) < query.n:
+        depth *= DEEPER
+        ranked = _followed_by(ranked, scoring, propose(scoring, depth), closed)
+    left_out = {name: n_closed(gate) for name, gate in closed.items()}
+    return replace(ranked, left_out={name: n for name, n in left_out.items() if n})
+
+
+def _ranked(scoring: Scoring, found: Candidates, closed: Mapping[str, Gate]) -> Ranked:
+    """The open ones among these candidates, scored and sorted; nothing counted as left out."""
+    passed = np.ones(len(found.pairs), dtype=bool)
+    for gate in closed.values():  # most sources propose open products only; a new one might not
+        passed &= ~closed_at(gate, found.pairs)
     pairs = Pairs(found.pairs.owner[passed], found.pairs.product[passed])
     score = score_pairs(scoring, pairs)
     order = np.lexsort((pairs.product, -score, pairs.owner))
-    left_out = {name: int(mask.sum()) for name, mask in closed.items() if mask.any()}
+    return Ranked(pairs.owner[order], pairs.product[order], score[order], found.source[passed][order], {})
+
+
+def _shortest(ranked: Ranked, n_owners: int) -> int:
+    return int(np.bincount(ranked.owner, minlength=n_owners).min(initial=len(ranked.owner)))
+
+
+def _followed_by(first: Ranked, scoring: Scoring, deeper: Candidates, closed: Mapping[str, Gate]) -> Ranked:
+    """The first candidates, then those that only the deeper question found, their scores moved below."""
+    n_products = scoring.model.n_products
+    known = first.owner.astype(np.int64) * n_products + first.product
+    keys = deeper.pairs.owner.astype(np.int64) * n_products + deeper.pairs.product
+    new = ~np.isin(keys, known)
+    pairs = Pairs(deeper.pairs.owner[new], deeper.pairs.product[new])
+    then = _ranked(scoring, Candidates(pairs, deeper.source[new]), closed)
+    lowest = np.full(len(scoring.profiles), np.inf, dtype=np.float32)
+    np.minimum.at(lowest, first.owner, first.score)
+    highest = np.full(len(scoring.profiles), -np.inf, dtype=np.float32)
+    np.maximum.at(highest, then.owner, then.score)
+    above = np.maximum(highest - lowest, 0)[then.owner]
+    score = np.minimum(then.score - above, lowest[then.owner]).astype(np.float32)
+    owner = np.concatenate([first.owner, then.owner])
+    order = np.argsort(owner, kind="stable")
     return Ranked(
-        pairs.owner[order], pairs.product[order], score[order], found.source[passed][order], left_out
+        owner[order], np.concatenate([first.product, then.product])[order],
+        np.concatenate([first.score, score])[order], np.concatenate([first.source, then.source])[order], {},
     )  # fmt: skip
-
-
-def places_within(owner: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
-    """0, 1, 2 … within each run of equal values; int32 (n,)."""
-    starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]]) if len(owner) else np.zeros(0, dtype=int)
-    lengths = np.diff(np.r_[starts, len(owner)])
-    return (np.arange(len(owner)) - np.repeat(starts, lengths)).astype(np.int32)

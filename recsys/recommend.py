@@ -14,9 +14,9 @@ from recsys.errors import QueryError
 from recsys.model import NO_PRICE, Model
 from recsys.model_files import model_of
 from recsys.profiles import has_profile
-from recsys.ranking import Ranked, chunk_size, places_within, rank, scoring_of
+from recsys.ranking import Ranked, chunk_size, rank, scoring_of
 from recsys.reasons import Subject, reasons_for
-from recsys.scoring import Scoring
+from recsys.scoring import Scoring, places_within
 from recsys.snapshot import Snapshot
 from recsys.sources import SOURCES
 

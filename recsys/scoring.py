@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from recsys.index import ProductIndex
 from recsys.model import Model
+from recsys.opening import EVERYTHING, Open
 from recsys.operators import (
     Csr,
     EmbeddingOperator,
@@ -61,9 +62,9 @@ class GraphScores:
         self.operator = operator
         self.matrix = operator.walked(profiles)
 
-    def top(self, n: int) -> Proposals:
-        """The n best products of each owner; only those with a positive score."""
-        return top_of_sparse(self.matrix, n)
+    def top(self, n: int, among: Open = EVERYTHING) -> Proposals:
+        """The n best open products of each owner; only those with a positive score."""
+        return top_of_sparse(self.matrix, n, among)
 
     def at(self, pairs: Pairs) -> Floats:
         """float32 (n_pairs,); 0 where the operator says nothing."""
@@ -87,13 +88,9 @@ class EmbeddingScores:
         else:
             self.vectors = operator.vectors(profiles)
 
-    def top(self, n: int) -> Proposals:
-        """The n products of each owner with the largest inner product (by the index, maybe approximate)."""
-        asked = np.flatnonzero(np.any(self.vectors, axis=1))
-        products, scores = self.model.index_of(self.operator).top(self.vectors[asked], n)
-        owner = np.repeat(asked.astype(np.int32), products.shape[1])
-        found = products.ravel() >= 0
-        return Proposals(owner[found], products.ravel()[found], scores.ravel()[found])
+    def top(self, n: int, among: Open = EVERYTHING) -> Proposals:
+        """The n open products with the largest inner product (by the index, maybe approximate)."""
+        return nearest(self.model.index_of(self.operator), self.vectors, n, among)
 
     def at(self, pairs: Pairs) -> Floats:
         """float32 (n_pairs,) inner products."""
@@ -117,6 +114,24 @@ class Scoring:
     def __init__(self, model: Model, profiles: Profiles) -> None:
         self.model = model
         self.profiles = profiles
+        self.open = EVERYTHING  # what sources may propose; the gates of a query narrow it
+
+    def top(self, operator: Operator, n: int) -> Proposals:
+        """The n best open products of each owner by one operator."""
+        return self.by_operator(operator).top(n, self.open)
+
+    def first_open(self, order: Rows, score: Floats, n: int) -> Proposals:
+        """The first n open products of a list that is the same for everybody; score float32 (n_products,)."""
+        n_owners = len(self.profiles)
+        best = self.open.first_of(order, n + self.open.most_closed)
+        owner = np.repeat(np.arange(n_owners, dtype=np.int32), len(best))
+        product = np.tile(best, n_owners)
+        if self.open.closed is not None:
+            kept = values_at(self.open.closed, Pairs(owner, product)) == 0
+            owner, product = owner[kept], product[kept]
+            kept = places_within(owner) < n
+            owner, product = owner[kept], product[kept]
+        return Proposals(owner, product, score[product].astype(np.float32))
 
     def by_operator(self, operator: Operator) -> OperatorScores:
         """The scores of one operator, kept for the life of this chunk."""
@@ -220,14 +235,36 @@ class Scoring:
         return fractions
 
 
-def top_of_sparse(matrix: Csr, n: int) -> Proposals:
-    """The n largest positive entries of each row; ties by the smaller column."""
+def nearest(index: ProductIndex, vectors: Floats, n: int, among: Open = EVERYTHING) -> Proposals:
+    """The n open products of each owner with the largest inner product; none for a vector of zeros."""
+    asked = np.flatnonzero(np.any(vectors, axis=1))
+    more = min(among.most_closed, n)  # room for what is closed to the owner herself
+    products, scores = index.top(vectors[asked], n + more, among)
+    found = products >= 0
+    if more:
+        for at, closed in enumerate(among.closed_of(asked)):
+            found[at] &= ~np.isin(products[at], closed)
+        found &= np.cumsum(found, axis=1) <= n
+    owner = np.repeat(asked.astype(np.int32), products.shape[1]).reshape(products.shape)
+    return Proposals(owner[found], products[found], scores[found])
+
+
+def top_of_sparse(matrix: Csr, n: int, among: Open = EVERYTHING) -> Proposals:
+    """The n largest positive entries of each row that are open; ties by the smaller column."""
     owners: list[Rows] = []
     products: list[Rows] = []
     scores: list[Floats] = []
-    for row in range(matrix.shape[0]):
+    shut = np.zeros(matrix.shape[1], dtype=bool)
+    for row, closed in enumerate(among.closed_of(np.arange(matrix.shape[0]))):
         span = slice(matrix.indptr[row], matrix.indptr[row + 1])
         columns, data = matrix.indices[span], matrix.data[span]
+        if len(closed):
+            shut[closed] = True
+            columns, data = columns[~shut[columns]], data[~shut[columns]]
+            shut[closed] = False
+        if among.products is not None:
+            is_open = among.products[columns]
+            columns, data = columns[is_open], data[is_open]
         if len(data) > n:
             floor = np.partition(data, len(data) - n)[len(data) - n]
             kept = np.flatnonzero(data >= floor)
@@ -258,6 +295,13 @@ def values_at(matrix: Csr, pairs: Pairs) -> Floats:
     wanted = pairs.owner.astype(np.int64) * n_columns + pairs.product
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[at] == wanted, matrix.data[at], np.float32(0)).astype(np.float32)
+
+
+def places_within(owner: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+    """0, 1, 2 … within each run of equal values; int32 (n,)."""
+    starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]]) if len(owner) else np.zeros(0, dtype=int)
+    lengths = np.diff(np.r_[starts, len(owner)])
+    return (np.arange(len(owner)) - np.repeat(starts, lengths)).astype(np.int32)
 
 
 def row_maxima(matrix: Csr) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recsys.scoring import Proposals, Scoring
+from recsys.scoring import Proposals, Scoring, nearest
 from recsys.sources.seam import joined
 
 
@@ -18,10 +18,8 @@ class Circle:
         interests = scoring.circle_interests
         if interests is None:
             return joined(())
-        owners, n_interests, n_factors = interests.shape
-        flat = np.ascontiguousarray(interests.reshape(owners * n_interests, n_factors))
-        asked = np.flatnonzero(np.any(flat, axis=1))
-        products, scores = scoring.interest_index.top(flat[asked], max(1, n // n_interests))
-        owner = np.repeat((asked // n_interests).astype(np.int32), products.shape[1])
-        found = products.ravel() >= 0
-        return Proposals(owner[found], products.ravel()[found], scores.ravel()[found])
+        n_each = max(1, n // interests.shape[1])
+        return joined(
+            nearest(scoring.interest_index, np.ascontiguousarray(vectors), n_each, scoring.open)
+            for vectors in interests.transpose(1, 0, 2)
+        )

@@ -15,7 +15,7 @@ class CoPurchase:
     def propose(self, scoring: Scoring, n: int) -> Proposals:
         """The n best products of each co-purchase operator."""
         return joined(
-            scoring.by_operator(operator).top(n)
+            scoring.top(operator, n)
             for operator in scoring.model.operators
             if isinstance(operator, GraphOperator) and operator.profile == "orders"
         )

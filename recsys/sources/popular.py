@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from recsys.scoring import Proposals, Scoring
 
 
 class Popular:
-    """The products with the most orders, recent ones counting most."""
+    """The products with the most orders, recent ones counting most; in the end the whole catalogue."""
 
     name = "popular"
 
     def propose(self, scoring: Scoring, n: int) -> Proposals:
-        """The same n products for every owner."""
-        popularity = scoring.model.products.popularity
-        best = scoring.model.most_popular[:n]
-        n_owners = len(scoring.profiles)
-        return Proposals(
-            np.repeat(np.arange(n_owners, dtype=np.int32), len(best)),
-            np.tile(best, n_owners),
-            np.tile(popularity[best].astype(np.float32), n_owners),
-        )
+        """The same n products for every owner, but for what is closed to her alone."""
+        model = scoring.model
+        return scoring.first_open(model.by_popularity, model.products.popularity, n)

@@ -14,7 +14,7 @@ class ShareGraph:
 
     def propose(self, scoring: Scoring, n: int) -> Proposals:
         """The n best products of each operator over evidence."""
-        return joined(scoring.by_operator(operator).top(n) for operator in _operators(scoring))
+        return joined(scoring.top(operator, n) for operator in _operators(scoring))
 
 
 def _operators(scoring: Scoring) -> tuple[Operator, ...]:

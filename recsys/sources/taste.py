@@ -13,4 +13,4 @@ class Taste:
 
     def propose(self, scoring: Scoring, n: int) -> Proposals:
         """The n nearest products by each embedding."""
-        return joined(scoring.by_operator(operator).top(n) for operator in scoring.model.searched("orders"))
+        return joined(scoring.top(operator, n) for operator in scoring.model.searched("orders"))
