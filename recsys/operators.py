@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float32]
 Csr = sparse.csr_array[Any, tuple[int, int]]
 ProfileKind = Literal["orders", "evidence"]  # evidence: orders and shares together
 
+WALKED_OWNERS, WALKED_VALUES = 16, 2_000_000  # owners, and cells of their scores, that are summed together
 MAX_PROFILE_FOR_SOLVE = 512  # products of one profile that a factor solve looks at, heaviest first
 
 
@@ -33,13 +34,42 @@ class GraphOperator:
     weights: Csr
     length_power: float = 0.5
 
-    def scores(self, profiles: Csr) -> Csr:
-        """Sparse scores float32 (n, n_products); what is not stored is 0."""
+    def scores(self, profiles: Csr) -> Floats:
+        """float32 (n, n_products)."""
         return self.walked(scaled(profiles, self.length_power))
 
-    def walked(self, profiles: Csr) -> Csr:
-        """As `scores`, for profiles that are scaled already."""
-        return profiles @ self.weights
+    def walked(self, profiles: Csr) -> Floats:
+        """As `scores`, for profiles that are scaled already.
+
+        Gathers rows and sums them by product: for one owner a quarter of the time of a sparse product, and
+        bit by bit the same whoever else stands in the chunk.
+        """
+        n_owners, n_products = profiles.shape[0], self.weights.shape[1]
+        table = np.empty((n_owners, n_products), dtype=np.float32)
+        step = max(1, min(WALKED_OWNERS, WALKED_VALUES // max(1, n_products)))
+        for start in range(0, n_owners, step):
+            bounds = profiles.indptr[start : start + step + 1]
+            table[start : start + step] = self._summed(profiles, bounds)
+        return table
+
+    def _summed(self, profiles: Csr, bounds: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float64]:
+        """Sums of the weighted rows of a few owners, float64 (n_owners, n_products)."""
+        span = slice(bounds[0], bounds[-1])
+        products, weight = profiles.indices[span], profiles.data[span]
+        starts = self.weights.indptr[products].astype(np.int64)
+        lengths = self.weights.indptr[products + 1] - starts
+        before = np.cumsum(lengths) - lengths
+        place = np.repeat(starts - before, lengths)
+        place += np.arange(len(place))
+        n_owners, n_products = len(bounds) - 1, self.weights.shape[1]
+        cell = self.weights.indices[place]
+        if n_owners > 1:
+            owner = np.repeat(np.arange(n_owners), np.diff(bounds))
+            cell = np.repeat(owner * n_products, lengths) + cell
+        value = self.weights.data[place] * np.repeat(weight, lengths)
+        sums: Any = np.bincount(cell, weights=value, minlength=n_owners * n_products)
+        found: npt.NDArray[np.float64] = sums.reshape(n_owners, n_products)
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -60,19 +60,20 @@ class GraphScores:
     def __init__(self, operator: GraphOperator, profiles: Csr) -> None:
         """`profiles` are scaled already."""
         self.operator = operator
-        self.matrix = operator.walked(profiles)
+        self.table = operator.walked(profiles)
 
     def top(self, n: int, among: Open = EVERYTHING) -> Proposals:
         """The n best open products of each owner; only those with a positive score."""
-        return top_of_sparse(self.matrix, n, among)
+        return top_of_table(self.table, n, among)
 
     def at(self, pairs: Pairs) -> Floats:
         """float32 (n_pairs,); 0 where the operator says nothing."""
-        return values_at(self.matrix, pairs)
+        found: Floats = self.table[pairs.owner, pairs.product]
+        return found
 
     def relative_at(self, pairs: Pairs, raw: Floats) -> Floats:
         """The score as a fraction of the owner's best, float32 (n_pairs,)."""
-        best = row_maxima(self.matrix)[pairs.owner]
+        best = self.table.max(axis=1, initial=0.0)[pairs.owner]
         return divided(raw, best)
 
 
@@ -249,32 +250,27 @@ def nearest(index: ProductIndex, vectors: Floats, n: int, among: Open = EVERYTHI
     return Proposals(owner[found], products[found], scores[found])
 
 
-def top_of_sparse(matrix: Csr, n: int, among: Open = EVERYTHING) -> Proposals:
-    """The n largest positive entries of each row that are open; ties by the smaller column."""
+def top_of_table(table: Floats, n: int, among: Open = EVERYTHING) -> Proposals:
+    """The n largest positive scores of each row that are open; ties by the smaller product."""
     owners: list[Rows] = []
     products: list[Rows] = []
     scores: list[Floats] = []
-    shut = np.zeros(matrix.shape[1], dtype=bool)
-    for row, closed in enumerate(among.closed_of(np.arange(matrix.shape[0]))):
-        span = slice(matrix.indptr[row], matrix.indptr[row + 1])
-        columns, data = matrix.indices[span], matrix.data[span]
-        if len(closed):
-            shut[closed] = True
-            columns, data = columns[~shut[columns]], data[~shut[columns]]
-            shut[closed] = False
+    for row, closed in enumerate(among.closed_of(np.arange(len(table)))):
+        is_open = table[row] > 0
+        is_open[closed] = False
         if among.products is not None:
-            is_open = among.products[columns]
-            columns, data = columns[is_open], data[is_open]
+            is_open &= among.products
+        columns = np.flatnonzero(is_open)
+        data = table[row, columns]
         if len(data) > n:
             floor = np.partition(data, len(data) - n)[len(data) - n]
             kept = np.flatnonzero(data >= floor)
             if len(kept) > n:
                 kept = kept[np.lexsort((columns[kept], -data[kept]))[:n]]
             columns, data = columns[kept], data[kept]
-        positive = data > 0
-        owners.append(np.full(int(positive.sum()), row, dtype=np.int32))
-        products.append(columns[positive].astype(np.int32, copy=False))
-        scores.append(data[positive])
+        owners.append(np.full(len(columns), row, dtype=np.int32))
+        products.append(columns.astype(np.int32))
+        scores.append(data)
     if not owners:
         empty = np.zeros(0, dtype=np.int32)
         return Proposals(empty, empty, np.zeros(0, dtype=np.float32))
@@ -302,15 +298,6 @@ def places_within(owner: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
     starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]]) if len(owner) else np.zeros(0, dtype=int)
     lengths = np.diff(np.r_[starts, len(owner)])
     return (np.arange(len(owner)) - np.repeat(starts, lengths)).astype(np.int32)
-
-
-def row_maxima(matrix: Csr) -> Floats:
-    """The largest entry of each row, 0 for an empty one; float32 (n_rows,)."""
-    best = np.zeros(matrix.shape[0], dtype=np.float32)
-    filled = np.flatnonzero(np.diff(matrix.indptr))
-    if len(filled):
-        best[filled] = np.maximum.reduceat(matrix.data, matrix.indptr[filled])
-    return best
 
 
 def divided(values: Floats, by: Floats) -> Floats:

@@ -5,8 +5,8 @@ import pytest
 from small_model import large_town, small_model
 
 from recsys.candidates import NO_SOURCE, given, propose
-from recsys.ranking import places_within, scoring_of
-from recsys.scoring import Proposals, Scoring
+from recsys.ranking import scoring_of
+from recsys.scoring import Proposals, Scoring, places_within
 from recsys.sources import SOURCES
 
 

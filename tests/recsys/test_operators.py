@@ -20,13 +20,13 @@ def test_graph_operator_hand_worked() -> None:
     """Profile (1, 4, 0): sums 5, divided by 5^1; rows of W weighted by 0.2 and 0.8."""
     weights = csr([[0, 2, 5], [1, 0, 10], [9, 9, 0]])
     scores = GraphOperator("g", "orders", weights, length_power=1.0).scores(csr([[1, 4, 0]]))
-    assert scores.toarray()[0] == pytest.approx([0.8, 0.4, 9.0])
+    assert scores[0] == pytest.approx([0.8, 0.4, 9.0])
 
 
 def test_a_profile_scored_without_length_power_adds_up() -> None:
     weights = csr([[0, 2], [3, 0]])
     scores = GraphOperator("g", "orders", weights, length_power=0.0).scores(csr([[1, 1], [0, 0]]))
-    assert scores.toarray().tolist() == [[3, 2], [0, 0]]
+    assert scores.tolist() == [[3, 2], [0, 0]]
 
 
 def test_projection_operator_hand_worked() -> None:
@@ -67,7 +67,8 @@ def test_factor_operator_is_what_implicit_computes() -> None:
 def test_an_empty_profile_scores_nothing_anywhere(length_power: float) -> None:
     nothing = csr([[0, 0, 0]])
     y = np.eye(3, dtype=np.float32)
-    assert GraphOperator("g", "orders", csr(np.ones((3, 3)).tolist()), length_power).scores(nothing).nnz == 0
+    graph = GraphOperator("g", "orders", csr(np.ones((3, 3)).tolist()), length_power)
+    assert not graph.scores(nothing).any()
     assert not ProjectionOperator("p", "orders", y, y, length_power).vectors(nothing).any()
     assert not FactorOperator("f", "orders", y, y, 1.0, 1.0).vectors(nothing).any()
 
@@ -84,10 +85,8 @@ def test_without_length_power_operators_are_linear(
     graph = GraphOperator("g", "orders", sparse.csr_array(weights), 0.0)
     projection = ProjectionOperator("p", "orders", weights, weights, 0.0)
     both, one, two = (sparse.csr_array(m) for m in (a + b, a, b))
-    whole = graph.scores(both).toarray()
-    assert whole == pytest.approx(
-        graph.scores(one).toarray() + graph.scores(two).toarray(), rel=1e-4, abs=1e-4
-    )
+    whole = graph.scores(both)
+    assert whole == pytest.approx(graph.scores(one) + graph.scores(two), rel=1e-4, abs=1e-4)
     vectors = projection.vectors(both)
     assert vectors == pytest.approx(projection.vectors(one) + projection.vectors(two), rel=1e-4, abs=1e-4)
 
@@ -149,3 +148,14 @@ def test_no_query_and_no_product_find_nothing() -> None:
     vectors = np.ones((3, 2), dtype=np.float32)
     assert build_index(vectors, learn_lists(vectors)).top(np.zeros((0, 2), np.float32), 5)[0].shape == (0, 0)
     assert build_index(vectors[:0], None).top(np.ones((2, 2), np.float32), 5)[0].shape == (2, 0)
+
+
+def test_a_graph_scores_an_owner_the_same_alone_and_among_many() -> None:
+    rng = np.random.default_rng(2)
+    weights = sparse.csr_array((rng.random((50, 50)) * (rng.random((50, 50)) < 0.3)).astype(np.float32))
+    profiles = sparse.csr_array((rng.random((40, 50)) * (rng.random((40, 50)) < 0.2)).astype(np.float32))
+    graph = GraphOperator("g", "orders", weights)
+    together = graph.scores(profiles)
+    assert together == pytest.approx((scaled(profiles, 0.5) @ weights).toarray(), rel=1e-5)
+    for row in range(40):
+        assert np.array_equal(graph.scores(profiles[[row]])[0], together[row])

@@ -11,9 +11,10 @@ from scipy import sparse
 from small_model import large_town, small_model, town
 
 from recsys import scoring as scoring_module
+from recsys.operators import GraphOperator
 from recsys.pair_features import feature_names, pair_features
 from recsys.ranking import score_pairs, scoring_of
-from recsys.scoring import Pairs, row_maxima, top_of_sparse, values_at
+from recsys.scoring import GraphScores, Pairs, top_of_table, values_at
 
 CELLS = arrays(np.float32, (5, 7), elements=st.sampled_from([0.0, 0.0, -1.0, 0.5, 0.5, 2.0, 3.0]))
 MODEL = small_model(large_town())
@@ -26,8 +27,8 @@ def every_pair(n_owners: int, n_products: int) -> Pairs:
 
 @given(CELLS, st.integers(1, 8))
 @settings(max_examples=60, deadline=None)
-def test_the_top_of_a_sparse_row_is_the_sorted_positive_row(cells: np.ndarray, n: int) -> None:
-    found = top_of_sparse(sparse.csr_array(cells), n)
+def test_the_top_of_a_row_is_the_sorted_positive_row(cells: np.ndarray, n: int) -> None:
+    found = top_of_table(cells, n)
     for row in range(len(cells)):
         best = [c for c in np.lexsort((np.arange(7), -cells[row])) if cells[row, c] > 0][:n]
         assert sorted(found.product[found.owner == row].tolist()) == sorted(best)
@@ -49,10 +50,13 @@ def test_values_are_looked_up_alike_in_dense_and_sparse(cells: np.ndarray, max_d
 
 @given(CELLS)
 @settings(max_examples=30, deadline=None)
-def test_row_maxima_are_those_of_what_is_stored(cells: np.ndarray) -> None:
-    matrix = sparse.csr_array(cells)
-    wanted = [max((v for v in row if v != 0), default=0) for row in cells.tolist()]
-    assert row_maxima(matrix).tolist() == wanted
+def test_a_graph_score_is_told_relative_to_the_owners_best(cells: np.ndarray) -> None:
+    operator = GraphOperator("g", "orders", sparse.csr_array(np.abs(cells)), 0.0)
+    scores = GraphScores(operator, sparse.csr_array(np.eye(5, dtype=np.float32)))
+    pairs = every_pair(5, 7)
+    best = np.abs(cells).max(axis=1)[pairs.owner]
+    wanted = np.divide(np.abs(cells).ravel(), best, out=np.zeros(35, dtype=np.float32), where=best > 0)
+    assert scores.relative_at(pairs, scores.at(pairs)) == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize("target", ["circle", "self"])
