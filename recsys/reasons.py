@@ -12,6 +12,7 @@ import numpy as np
 from recsys.domain import Reason, Target
 from recsys.model import Model
 from recsys.scoring import Scoring
+from recsys.sparse import CsrView
 
 MAX_REASONS = 3
 MIN_CO_BUYERS = 2
@@ -50,13 +51,8 @@ def reasons_for(scoring: Scoring, subject: Subject) -> tuple[Reason, ...]:
 def _circle_ordered(model: Model, subject: Subject) -> Reason | None:
     if subject.target != "circle" or subject.owner_row < 0:
         return None
-    products, _ = model.people.circle_orders.row(subject.owner_row)
-    where = np.flatnonzero(products == subject.product_row)
-    if not len(where):
-        return None
-    span = model.people.circle_orders.span(subject.owner_row)
-    n_members = int(model.people.circle_orders.extra["n_members"][span][where[0]])
-    if n_members < MIN_CIRCLE_MEMBERS:
+    n_members = _entry(model.people.circle_orders, "n_members", subject)
+    if n_members is None or n_members < MIN_CIRCLE_MEMBERS:
         return None
     return Reason(
         "circle_ordered", f"{n_members} of your circle ordered it before", {"n_members": n_members}
@@ -84,13 +80,15 @@ def _bought_together(scoring: Scoring, subject: Subject) -> Reason | None:
     model = scoring.model
     profile = scoring.profile_products(subject.at)
     others, _ = model.co_purchase.row(subject.product_row)
-    n_members = model.co_purchase.extra["n_members"][model.co_purchase.span(subject.product_row)]
-    both = [
-        (n, -other) for other, n in zip(others.tolist(), n_members.tolist(), strict=True) if other in profile
-    ]
-    if not both or max(both)[0] < MIN_CO_BUYERS:
+    known = np.array([other in profile for other in others.tolist()], dtype=bool)
+    if not known.any():
         return None
-    n_people, other = max(both)[0], -max(both)[1]
+    span = model.co_purchase.span(subject.product_row)
+    n_members = model.co_purchase.extra["n_members"][span][known]
+    n_people = int(n_members.max())
+    if n_people < MIN_CO_BUYERS:
+        return None
+    other = int(others[known][n_members == n_people].min())
     return Reason(
         "bought_together",
         f"bought together with {model.products.titles[other]} by {n_people} people",
@@ -98,16 +96,18 @@ def _bought_together(scoring: Scoring, subject: Subject) -> Reason | None:
     )
 
 
+def _entry(view: CsrView, name: str, subject: Subject) -> int | None:
+    """What a further column of an owners × products view holds for the subject; None where nothing stands."""
+    span = view.span(subject.owner_row)
+    where = (view.indices[span] == subject.product_row).nonzero()[0]
+    return int(view.extra[name][span.start + where[0]]) if len(where) else None
+
+
 def _own_share_did_well(model: Model, subject: Subject) -> Reason | None:
     if subject.owner_row < 0:
         return None
-    products, _ = model.people.shares.row(subject.owner_row)
-    where = np.flatnonzero(products == subject.product_row)
-    if not len(where):
-        return None
-    span = model.people.shares.span(subject.owner_row)
-    n_orders = int(model.people.shares.extra["n_orders"][span][where[0]])
-    if n_orders < 1:
+    n_orders = _entry(model.people.shares, "n_orders", subject)
+    if n_orders is None or n_orders < 1:
         return None
     return Reason("share_did_well", f"your share of it led to {n_orders} orders", {"n_orders": n_orders})
 

@@ -91,7 +91,8 @@ class EmbeddingScores:
 
     def top(self, n: int, among: Open = EVERYTHING) -> Proposals:
         """The n open products with the largest inner product (by the index, maybe approximate)."""
-        return nearest(self.model.index_of(self.operator), self.vectors, n, among)
+        owner = np.arange(len(self.vectors), dtype=np.int32)
+        return nearest(self.model.index_of(self.operator), self.vectors, owner, n, among)
 
     def at(self, pairs: Pairs) -> Floats:
         """float32 (n_pairs,) inner products."""
@@ -236,18 +237,21 @@ class Scoring:
         return fractions
 
 
-def nearest(index: ProductIndex, vectors: Floats, n: int, among: Open = EVERYTHING) -> Proposals:
-    """The n open products of each owner with the largest inner product; none for a vector of zeros."""
+def nearest(index: ProductIndex, vectors: Floats, owner: Rows, n: int, among: Open = EVERYTHING) -> Proposals:
+    """The n open products with the largest inner product to each vector; none for a vector of zeros.
+
+    vectors float32 (n_vectors, n_factors); owner int32 (n_vectors,): whose each is, by place in the chunk.
+    """
     asked = np.flatnonzero(np.any(vectors, axis=1))
     more = min(among.most_closed, n)  # room for what is closed to the owner herself
     products, scores = index.top(vectors[asked], n + more, among)
     found = products >= 0
     if more:
-        for at, closed in enumerate(among.closed_of(asked)):
+        for at, closed in enumerate(among.closed_of(owner[asked])):
             found[at] &= ~np.isin(products[at], closed)
         found &= np.cumsum(found, axis=1) <= n
-    owner = np.repeat(asked.astype(np.int32), products.shape[1]).reshape(products.shape)
-    return Proposals(owner[found], products[found], scores[found])
+    owners = np.repeat(owner[asked], products.shape[1]).reshape(products.shape)
+    return Proposals(owners[found], products[found], scores[found])
 
 
 def top_of_table(table: Floats, n: int, among: Open = EVERYTHING) -> Proposals:

@@ -23,7 +23,7 @@ from training.operators import Graph, OperatorPlan, build_operators
 RECENT_DAYS = 30
 MICROSECONDS_PER_DAY = 86_400_000_000
 POPULARITY_WEIGHT = 0.001  # in the blend: too little to overrule any operator
-MAX_CIRCLE_PROFILE = 400  # products kept of one circle's orders, heaviest first
+MAX_CIRCLE_PROFILE = 200  # products kept of one circle's orders, heaviest first
 
 
 def assemble(inputs: Inputs, plan: OperatorPlan, seed: int, settings: Mapping[str, Any]) -> Model:

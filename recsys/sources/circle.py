@@ -18,8 +18,7 @@ class Circle:
         interests = scoring.circle_interests
         if interests is None:
             return joined(())
-        n_each = max(1, n // interests.shape[1])
-        return joined(
-            nearest(scoring.interest_index, np.ascontiguousarray(vectors), n_each, scoring.open)
-            for vectors in interests.transpose(1, 0, 2)
-        )
+        n_owners, n_interests, n_factors = interests.shape
+        vectors = np.ascontiguousarray(interests.reshape(n_owners * n_interests, n_factors))
+        owner = np.repeat(np.arange(n_owners, dtype=np.int32), n_interests)
+        return nearest(scoring.interest_index, vectors, owner, max(1, n // n_interests), scoring.open)
