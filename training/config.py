@@ -55,9 +55,9 @@ class RankerPlan:
     moment_days: float = 14.0
     n_negatives: int = 50
     max_pairs: int = 600_000
-    n_trees: int = 150
+    n_trees: int = 80
     n_leaves: int = 15
-    learning_rate: float = 0.08
+    learning_rate: float = 0.12
     min_examples: int = 200
 
 

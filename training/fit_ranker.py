@@ -11,8 +11,9 @@ from recsys.ranker import BoostedTrees
 from training.config import RankerPlan
 from training.examples import Examples
 
-MIN_ROWS_PER_LEAF = 50
-FEATURE_FRACTION = 0.6
+MIN_ROWS_PER_LEAF = 200
+FEATURE_FRACTION = 0.3
+LEAF_PENALTY = 10.0  # squared-norm penalty of a leaf's value
 TRUNCATION_LEVEL = 20
 FEW_LABELS = 2.0  # labels per query below which they are as good as one
 
@@ -27,7 +28,7 @@ def fit_ranker(
     )  # fmt: skip
     parameters = {
         "objective": _objective(examples), "num_leaves": plan.n_leaves, "learning_rate": plan.learning_rate,
-        "min_data_in_leaf": MIN_ROWS_PER_LEAF, "feature_fraction": FEATURE_FRACTION,
+        "min_data_in_leaf": MIN_ROWS_PER_LEAF, "feature_fraction": FEATURE_FRACTION, "lambda_l2": LEAF_PENALTY,
         "lambdarank_truncation_level": TRUNCATION_LEVEL, "label_gain": list(np.arange(32.0)),
         "deterministic": True, "force_row_wise": True, "seed": seed, "num_threads": n_threads, "verbose": -1,
     }  # fmt: skip

@@ -52,6 +52,8 @@ def _operators_of(graph: Graph, plan: OperatorPlan, seed: int) -> Iterator[Opera
     n_products = matrix.shape[1]
     for walk in plan.walks:
         powers = WALKS[walk]
+        if powers is None and profile != "orders":
+            continue  # a second walk over shares as well was measured to add nothing
         weights = (
             four_step_walk(matrix, plan.walk_top_k, n_threads)
             if powers is None
