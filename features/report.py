@@ -11,6 +11,7 @@ from recsys.errors import DataError
 
 N_SHOWN = 20
 VALUE_LENGTH = 80
+HOW_ROWS_COUNT = "rows count from 1: in a CSV, row 1 is the line below the header"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class CheckReport:
         """DataError with the first 20 sentences when something is wrong that was not set aside."""
         if not self.broken:
             return
-        lines = [f"{self.path} breaks the data contract: {self.n_errors:,} errors"]
+        lines = [f"{self.path} breaks the data contract: {self.n_errors:,} errors ({HOW_ROWS_COUNT})"]
         lines += [f"  {violation.sentence}" for violation in self.violations]
         if self.n_errors > len(self.violations):
             lines.append(f"  … and {self.n_errors - len(self.violations):,} more")
@@ -122,7 +123,7 @@ class CheckReport:
     def _error_lines(self) -> list[str]:
         if not self.errors:
             return []
-        lines = [f"Errors: {self.n_errors:,} (rows count from 1, a CSV's header is not counted)"]
+        lines = [f"Errors: {self.n_errors:,} ({HOW_ROWS_COUNT})"]
         lines += [f"  {violation.sentence}" for violation in self.violations]
         if self.n_errors > len(self.violations):
             lines.append(f"  … and {self.n_errors - len(self.violations):,} more; all of them by rule:")

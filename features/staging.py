@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
+
+from features.blank_lines import blank_rows
 from features.contract import TABLE_BY_NAME, Table
 from features.dataset import Dataset
 from features.tables import (
@@ -83,13 +86,15 @@ def _stage_csv(connection: Connection, table: Table, file: Path, folder: Path) -
         parsed={name: sql_name for name, (sql_name, _) in parsed.items()},
     )
     n_malformed = _count_malformed(connection, table)
-    if n_malformed:
+    n_blank = _note_blank(connection, table, file) if len(names) > 1 else 0
+    if n_malformed or n_blank:
         source = _number_around(connection, source, folder / f"{table.name}.numbered.parquet")
     return Staged(source, n_malformed)
 
 
 def _count_malformed(connection: Connection, table: Table) -> int:
     (n_rejects,) = run(connection, f"SELECT count(*) FROM rejects_{table.name}")[0]
+    run(connection, f"CREATE TABLE gaps_{table.name} (row_number BIGINT)")
     if not n_rejects:
         return 0
     cases = " ".join(f"WHEN {quoted(kind)} THEN {quoted(text)}" for kind, text in REASONS.items())
@@ -101,12 +106,23 @@ def _count_malformed(connection: Connection, table: Table) -> int:
         "ORDER BY column_idx) AS reason, first(csv_line ORDER BY column_idx) AS text "
         f"FROM rejects_{table.name} GROUP BY line",
     )
+    run(connection, f"INSERT INTO gaps_{table.name} SELECT row_number FROM malformed_{table.name}")
     found = run(connection, f"SELECT count(*) FROM malformed_{table.name}")[0]
     return int(found[0])
 
 
+def _note_blank(connection: Connection, table: Table, file: Path) -> int:
+    """Empty lines are no rows, but an editor counts them, and the reader does where a line is malformed."""
+    rows = blank_rows(file)
+    if len(rows):
+        connection.register("blank_lines", pa.table({"row_number": rows}))
+        run(connection, f"INSERT INTO gaps_{table.name} SELECT row_number FROM blank_lines")
+        connection.unregister("blank_lines")
+    return len(rows)
+
+
 def _number_around(connection: Connection, source: Source, target: Path) -> Source:
-    """Count the rows again, with the places of the malformed ones left free."""
+    """Count the rows again, with the places of malformed and empty lines left free."""
     sql_names = [sql_name for sql_name, _ in source.columns.values()]
     columns = ", ".join([*sql_names, *source.parsed.values()])
     run(
@@ -116,7 +132,7 @@ def _number_around(connection: Connection, source: Source, target: Path) -> Sour
             WITH gaps AS (
                 SELECT row_number - place + 1 AS kept_before, max(place) AS place FROM (
                     SELECT row_number, row_number() OVER (ORDER BY row_number) AS place
-                    FROM malformed_{source.table.name}
+                    FROM gaps_{source.table.name}
                 ) GROUP BY ALL
             ), kept AS (SELECT {columns}, {source.row} AS place FROM {source.relation})
             SELECT {columns}, kept.place + coalesce(gaps.place, 0) AS row_number
