@@ -20,9 +20,11 @@ from urllib.parse import quote
 import orjson
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from recsys.errors import SharepicksError, UsageError
 from recsys.pointer import promote
+from serving.picks_text import printable
 
 MARK = ".sharepicks-demo"
 TOWN = "town"
@@ -235,7 +237,8 @@ def _an_owner(snapshot: Path) -> str:
 
 def picks_table(owner_id: str, reply: Mapping[str, Any]) -> Table:
     """A reply of `recommend` as a table for the terminal."""
-    table = Table(title=f"Worth sharing today for {owner_id}", title_justify="left", show_lines=True)
+    title = Text(f"Worth sharing today for {printable(owner_id)}")
+    table = Table(title=title, title_justify="left", show_lines=True)
     for column, justify in (("", "right"), ("product", "left"), ("price", "right"), ("source", "left")):
         table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
     table.add_column("why", overflow="fold", ratio=1)
@@ -243,10 +246,10 @@ def picks_table(owner_id: str, reply: Mapping[str, Any]) -> Table:
         offer = pick["offer"]
         table.add_row(
             str(pick["position"]),
-            pick["product"]["title"],
+            Text(printable(pick["product"]["title"])),  # as Text: a title may hold what looks like markup
             f"{offer['price_minor'] / 100:.2f} {offer['currency']}" if offer else "",
             pick["source"],
-            "\n".join(reason["text"] for reason in pick["reasons"]),
+            Text("\n".join(printable(reason["text"]) for reason in pick["reasons"])),
         )
     return table
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from recsys.errors import SharepicksError, UsageError
 from serving import demo
@@ -76,3 +77,23 @@ def test_a_server_that_dies_is_told_and_not_waited_for(
         demo.serving_child(tmp_path / "snapshots", 8000),
     ):
         raise AssertionError("it is not ready")
+
+
+def test_a_title_with_brackets_is_shown_as_it_is() -> None:
+    title, reason = "[bold]Half price[/bold] [link=http://x]\x1b[31m", "bought with [red]tea[/red]"
+    pick = {"position": 1, "product": {"title": title}, "offer": None, "source": "circle",
+            "reasons": [{"text": reason}]}  # fmt: skip
+    written = io.StringIO()
+    Console(file=written, width=160).print(picks_table("[i]o1[/i]", {"picks": [pick]}))
+    assert "[bold]Half price[/bold] [link=http://x]\N{REPLACEMENT CHARACTER}[31m" in written.getvalue()
+    assert reason in written.getvalue()
+    assert "for [i]o1[/i]" in written.getvalue()
+
+
+def test_red_control_rich_reads_a_plain_cell_as_markup() -> None:
+    table = Table()
+    table.add_column("product")
+    table.add_row("[bold]Half price[/bold]")
+    written = io.StringIO()
+    Console(file=written, width=160).print(table)
+    assert "[bold]" not in written.getvalue()
