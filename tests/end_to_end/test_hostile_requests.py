@@ -50,6 +50,7 @@ CORPUS: dict[str, bytes] = {
     "header without colon": request(b"GET /healthz HTTP/1.1", b"nonsense"),
     "space before colon": request(b"GET /healthz HTTP/1.1", b"X : a"),
     "head too large": request(b"GET /healthz HTTP/1.1", *(b"X%d: " % n + b"y" * 1000 for n in range(500))),
+    "head of 21 KB in one piece": request(b"GET /healthz HTTP/1.1", b"X: " + b"y" * 21_000),
     "target too long": request(b"GET /" + b"a" * 70_000 + b" HTTP/1.1"),
     "query too long": request(b"GET " + OWNER + b"/recommend?scene=" + b"a" * 20_000 + b" HTTP/1.1"),
     "asterisk": request(b"OPTIONS * HTTP/1.1"),
