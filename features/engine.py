@@ -7,6 +7,7 @@ another engine can run too. Intermediate tables go through plain SQL here rather
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -20,14 +21,20 @@ import numpy as np
 import pyarrow as pa
 
 from features.arrays import Array, column_arrays
+from recsys.files import hold_folder
+
+PREFIX = "sharepicks-window-"
+SWEPT_AFTER_S = 60
 
 
 class Engine:
     """A DuckDB in a folder of its own, which goes away with it."""
 
     def __init__(self, *, memory_limit_mb: int, threads: int) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="sharepicks-window-"))
+        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._lock = hold_folder(self._folder)
         self._serial = 0
+        _sweep_dead(self._folder)
         try:
             self.backend: Any = ibis.duckdb.connect(
                 str(self._folder / "window.duckdb"),
@@ -39,14 +46,20 @@ class Engine:
             )
             self.backend.raw_sql("SET enable_progress_bar = false").fetchall()  # it writes to standard output
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._remove_folder()
             raise
 
     def close(self) -> None:
         """Close the database and remove its folder; a second call does nothing."""
         if self._folder.exists():
             self.backend.disconnect()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def keep(self, rows: ibis.Table) -> ibis.Table:
         """The same rows, computed once and held; spilled to the window's folder when memory is short."""
@@ -103,6 +116,24 @@ class Engine:
     def _table(self, name: str, schema: ibis.Schema) -> ibis.Table:
         namespace = ops.Namespace(catalog=None, database=None)
         return ops.DatabaseTable(name=name, schema=schema, source=self.backend, namespace=namespace).to_expr()
+
+
+def _sweep_dead(own: Path) -> None:
+    """Remove the folders that killed processes left beside this one.
+
+    A living one holds its folder's lock. One made within the last minute, by the file system's own time,
+    is let be: it may not have taken its lock yet.
+    """
+    newest_s = own.stat().st_mtime - SWEPT_AFTER_S
+    for left in own.parent.glob(f"{PREFIX}*"):
+        try:
+            is_old = left != own and left.stat().st_mtime < newest_s
+        except OSError:  # another process was quicker
+            continue
+        lock = hold_folder(left) if is_old else -1
+        if lock >= 0:
+            shutil.rmtree(left, ignore_errors=True)
+            os.close(lock)
 
 
 class Scratch:

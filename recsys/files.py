@@ -56,7 +56,7 @@ class AtomicFolder:
         partial = self.path.parent / f".{self.path.name}.partial-{secrets.token_hex(4)}"
         os.mkdir(partial)  # noqa: PTH102  the safety of this file is tested by replacing `os` in it
         self._partial = partial
-        self._lock = _hold(partial)
+        self._lock = hold_folder(partial)
         return self
 
     def write(self, name: str, chunks: Iterable[bytes | memoryview]) -> FileRecord:
@@ -149,16 +149,17 @@ def _refuse_occupied(path: Path) -> None:
 def _sweep_partials(path: Path) -> None:
     """Remove what killed writers of `path` left; a partial folder whose writer lives is locked and stays."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.partial-*"):
-        fd = _hold(left)
+        fd = hold_folder(left)
         if fd >= 0:
             shutil.rmtree(left, ignore_errors=True)
             os.close(fd)
 
 
-def _hold(folder: Path) -> int:
+def hold_folder(folder: Path) -> int:
     """A descriptor that holds the folder's lock, or -1 where that cannot be had (held, or no locks here).
 
-    Only sweeping relies on it: each writer has a folder of its own name, lock or no lock.
+    Only sweeping relies on it: each writer has a folder of its own name, lock or no lock. The lock goes with
+    its process, also with one that is killed.
     """
     try:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
