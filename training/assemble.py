@@ -183,11 +183,13 @@ def _circle_orders(circle: Csr, orders: Csr) -> CsrView:
         ties = circle[start : start + step]
         weighted = sparse.csr_array(ties @ orders)
         weighted.sort_indices()
-        counted = sparse.csr_array(_ones(ties) @ _ones(orders))
-        counted.sort_indices()
         kept = _heaviest(weighted, MAX_CIRCLE_PROFILE)
         parts.append(_where(weighted, kept))
-        counts.append(counted.data[kept])
+        counted = sparse.csr_array(_ones(ties) @ _ones(orders))
+        counted.sort_indices()
+        # all cells are the same but where weights come to nothing: scipy stores no zeros
+        same = counted.nnz == weighted.nnz
+        counts.append(counted.data[kept] if same else _values_of(counted, parts[-1]))
     if not parts:
         empty = np.zeros(1, dtype=np.int64)
         none = np.zeros(0, dtype=np.int32)
@@ -198,6 +200,15 @@ def _circle_orders(circle: Csr, orders: Csr) -> CsrView:
         whole.indptr.astype(np.int64), whole.indices.astype(np.int32), whole.data, orders.shape[1],
         {"n_members": n_members},
     )  # fmt: skip
+
+
+def _values_of(matrix: Csr, pattern: Csr) -> npt.NDArray[np.float32]:
+    """The entries of a sorted matrix where a pattern has entries; the pattern may have fewer."""
+    width = np.int64(matrix.shape[1])
+    keys = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) * width + matrix.indices
+    wanted = np.repeat(np.arange(matrix.shape[0]), np.diff(pattern.indptr)) * width + pattern.indices
+    found: npt.NDArray[np.float32] = matrix.data[np.searchsorted(keys, wanted)]
+    return found
 
 
 def _ones(matrix: Csr) -> Csr:
