@@ -49,8 +49,7 @@ def blank_rows(file: Path) -> Array:
 
 
 def _pieces(file: Path) -> Iterator[bytes]:
-    opened = gzip.open(file) if file.suffix == ".gz" else file.open("rb")
-    with cast(IO[bytes], opened) as stream:
+    with cast(IO[bytes], gzip.open(file) if file.suffix == ".gz" else file.open("rb")) as stream:
         while piece := stream.read(CHUNK_BYTES):
             yield piece
 

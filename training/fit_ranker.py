@@ -28,8 +28,9 @@ def fit_ranker(
     )  # fmt: skip
     parameters = {
         "objective": _objective(examples), "num_leaves": plan.n_leaves, "learning_rate": plan.learning_rate,
-        "min_data_in_leaf": MIN_ROWS_PER_LEAF, "feature_fraction": FEATURE_FRACTION, "lambda_l2": LEAF_PENALTY,
-        "lambdarank_truncation_level": TRUNCATION_LEVEL, "label_gain": list(np.arange(32.0)),
+        "min_data_in_leaf": MIN_ROWS_PER_LEAF, "feature_fraction": FEATURE_FRACTION,
+        "lambda_l2": LEAF_PENALTY, "lambdarank_truncation_level": TRUNCATION_LEVEL,
+        "label_gain": list(np.arange(32.0)),
         "deterministic": True, "force_row_wise": True, "seed": seed, "num_threads": n_threads, "verbose": -1,
     }  # fmt: skip
     booster = lightgbm.train(parameters, data, plan.n_trees)

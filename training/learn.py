@@ -35,23 +35,37 @@ class Past:
     followed: Purchases
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Learned:
+    """A ranker for each target, and what could not be learned from with the reason."""
+
+    rankers: Mapping[Target, Ranker]
+    off: tuple[tuple[str, str], ...]
+
+
 def learn_rankers(
     model: Model, pasts: Iterator[Past], n_pasts: int, config: Config, n_threads: int, say: Say
-) -> Mapping[Target, Ranker]:
+) -> Learned:
     """A ranker for each target; the model's own blend where too little followed to learn from."""
     plan, seed = config.ranker, config.run.seed
     has_circle = model.interests is not None or bool(len(model.people.circle_categories.indices))
     targets: tuple[Target, ...] = get_args(Target) if has_circle else ("self",)
     found: dict[Target, list[Examples]] = {target: [] for target in targets}
     budget = plan.max_pairs // max(1, n_pasts * len(targets))
+    off: list[tuple[str, str]] = []
     for number, past in enumerate(pasts):
         say(f"examples from past {number + 1} of {n_pasts}")
         rng = np.random.default_rng([seed, number])
         then = assemble(past.inputs, config.operators, seed, model.settings)
+        if feature_names(then) != feature_names(model):
+            why = f"its features are not those of today: {_difference(then, model)}"
+            say(f"past {number + 1} is left out: {why}")
+            off.append((f"learning from past {number + 1} of {n_pasts}", why))
+            continue
         for target in targets:
             labelled = labels_for(past.inputs, past.followed, target)
             labelled = _within_budget(labelled, budget, plan.n_negatives, rng)
-            if len(labelled.owner_row) and feature_names(then) == feature_names(model):
+            if len(labelled.owner_row):
                 found[target].append(examples(then, labelled, target, plan.n_negatives, rng))
     learned: dict[Target, Ranker] = dict(model.rankers)
     enough = {
@@ -59,12 +73,26 @@ def learn_rankers(
         for target, parts in found.items()
         if parts and sum(int((p.label > 0).sum()) for p in parts) >= plan.min_examples
     }
+    for target in targets:
+        if target not in enough:
+            off.append((f"a learned ranker for {target}", "too little followed to learn from: a blend ranks"))
     if enough:
         say(f"growing trees for {' and '.join(enough)}")
         learned |= _grown(enough, feature_names(model), config, n_threads)
     if "circle" not in targets:
         learned["circle"] = learned["self"]
-    return learned
+    return Learned(learned, tuple(off))
+
+
+def _difference(then: Model, now: Model) -> str:
+    """Which features only one of two models has, the first three of them."""
+    before, today = set(feature_names(then)), set(feature_names(now))
+    parts = [
+        f"{word} {', '.join(sorted(names)[:3])}{' …' if len(names) > 3 else ''}"
+        for word, names in (("without", today - before), ("with", before - today))
+        if names
+    ]
+    return " and ".join(parts) or "they stand in another order"
 
 
 def _grown(

@@ -72,14 +72,15 @@ def train(
             window, inputs.owner_ids, inputs.member_ids, inputs.owner_member, chosen.run.seed, n_threads,
             chosen.audience,
         )  # fmt: skip
-    model = _fit(dataset, inputs, moment, chosen, n_threads, say)
+    model, not_learned = _fit(dataset, inputs, moment, chosen, n_threads, say)
     say("writing the snapshot")
     with SnapshotWriter(out) as writer:
         write_model(writer, model, list(inputs.catalogue.supplier_ids))
         write_audience(writer, audience)
         manifest = writer.commit(
             dataset_hash=dataset_hash(dataset), as_of=None if moment is None else moment.isoformat(),
-            config=chosen.as_mapping(), off=[list(pair) for pair in off], counts=_counts(inputs),
+            config=chosen.as_mapping(), off=[list(pair) for pair in (*off, *not_learned)],
+            counts=_counts(inputs),
         )  # fmt: skip
     card = {
         "snapshot_id": manifest.snapshot_id, **manifest.fields,
@@ -97,7 +98,8 @@ def run_card_path(snapshot: Path) -> Path:
 
 def _fit(
     dataset: Dataset, inputs: Inputs, moment: datetime | None, config: Config, n_threads: int, say: Say
-) -> Model:
+) -> tuple[Model, tuple[tuple[str, str], ...]]:
+    """The model with its rankers, and what they could not be learned from."""
     say("fitting operators")
     settings = {"candidates_per_source": config.candidates.per_source}
     model = assemble(inputs, config.operators, config.run.seed, settings)
@@ -107,7 +109,8 @@ def _fit(
     else:
         pasts = past_moments(dataset, moment, inputs, config, n_threads)
         n_pasts = config.ranker.n_moments
-    return replace(model, rankers=learn_rankers(model, pasts, n_pasts, config, n_threads, say))
+    learned = learn_rankers(model, pasts, n_pasts, config, n_threads, say)
+    return replace(model, rankers=learned.rankers), learned.off
 
 
 def _counts(inputs: Inputs) -> dict[str, int]:

@@ -1,0 +1,68 @@
+"""Learning from the past: what cannot be learned from is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_train import QUICK
+
+from features.dataset import open_dataset
+from features.window import open_window
+from recsys.model import Model
+from training import learn
+from training.assemble import assemble
+from training.config import config_from
+from training.inputs import Inputs, Shares
+from training.learn import Past, learn_rankers
+from training.read_inputs import read_inputs
+
+CONFIG = config_from(QUICK)
+
+
+@pytest.fixture(scope="module")
+def inputs(small_town: Path) -> Inputs:
+    with open_window(open_dataset(small_town)) as window:
+        return read_inputs(window, CONFIG.graphs)
+
+
+@pytest.fixture(scope="module")
+def model(inputs: Inputs) -> Model:
+    return assemble(inputs, CONFIG.operators, 0, {})
+
+
+def without_shares(inputs: Inputs) -> Inputs:
+    nothing = np.zeros(0, dtype=np.int32)
+    return replace(
+        inputs, shares=Shares(nothing, nothing, nothing.astype(np.float32), nothing, nothing, None)
+    )
+
+
+def test_a_past_without_shares_is_left_out_and_that_is_said(inputs: Inputs, model: Model) -> None:
+    heard: list[str] = []
+    past = Past(without_shares(inputs), inputs.purchases)
+    learned = learn_rankers(model, iter([past]), 1, CONFIG, 1, heard.append)
+    sentence = "its features are not those of today: without als8_evidence, als8_evidence_relative, "
+    assert [(what, why[: len(sentence)]) for what, why in learned.off[:1]] == [
+        ("learning from past 1 of 1", sentence)
+    ]
+    assert [what for what, _ in learned.off[1:]] == [
+        "a learned ranker for circle", "a learned ranker for self",
+    ]  # fmt: skip
+    assert any(line.startswith("past 1 is left out: its features") for line in heard)
+
+
+def test_a_past_with_the_same_features_is_learned_from(inputs: Inputs, model: Model) -> None:
+    learned = learn_rankers(model, iter([Past(inputs, inputs.purchases)]), 1, CONFIG, 1, lambda _: None)
+    assert learned.off == ()
+
+
+def test_red_control_features_that_seem_the_same_are_not_said(
+    inputs: Inputs, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learn, "feature_names", lambda _: ("one",))
+    monkeypatch.setattr(learn, "fit_ranker", lambda *_: None)
+    past = Past(without_shares(inputs), inputs.purchases)
+    assert learn_rankers(model, iter([past]), 1, CONFIG, 1, lambda _: None).off == ()
