@@ -24,6 +24,7 @@ DIRECT_FEATURES = (
     "price_against_profile",
 )  # fmt: skip
 INTEREST_FEATURE = "interest"
+CIRCLE_FEATURES = ("circle_members_had", "circle_fraction_had", "log_circle_members")
 
 
 def feature_names(model: Model) -> tuple[str, ...]:
@@ -33,13 +34,14 @@ def feature_names(model: Model) -> tuple[str, ...]:
         names += [operator.name, f"{operator.name}_relative"]
     if model.interests is not None:
         names.append(INTEREST_FEATURE)
-    return (*names, *PRODUCT_FEATURES, *PROFILE_FEATURES, *DIRECT_FEATURES)
+    return (*names, *PRODUCT_FEATURES, *PROFILE_FEATURES, *DIRECT_FEATURES, *CIRCLE_FEATURES)
 
 
 def pair_features(scoring: Scoring, pairs: Pairs) -> Floats:
     """float32 (n_pairs, n_features), columns as in `feature_names`; NaN where a feature has no value."""
     columns = [*_operator_columns(scoring, pairs), *_product_columns(scoring.model, pairs)]
     columns += [*_profile_columns(scoring, pairs), *_direct_columns(scoring, pairs)]
+    columns += _circle_columns(scoring, pairs)
     table = np.empty((len(pairs), len(columns)), dtype=np.float32)
     for at, column in enumerate(columns):
         table[:, at] = column
@@ -84,3 +86,19 @@ def _direct_columns(scoring: Scoring, pairs: Pairs) -> Iterator[Floats]:
     price = model.products.price_minor[pairs.product]
     known = np.where(price != NO_PRICE, np.log1p(np.maximum(price, 0)), np.nan).astype(np.float32)
     yield known - scoring.profile_mean(scoring.log_price)[pairs.owner]
+
+
+def _circle_columns(scoring: Scoring, pairs: Pairs) -> Iterator[Floats]:
+    """How much of her circle has the product already, and how large her circle is; NaN for `self`.
+
+    Who has it bears witness for it and is one buyer less: the ranker learns which weighs more in this world.
+    """
+    if scoring.profiles.target != "circle":
+        for _ in CIRCLE_FEATURES:
+            yield np.full(len(pairs), np.nan, dtype=np.float32)
+        return
+    had = values_at(scoring.circle_members_had, pairs)
+    n_members = scoring.n_circle_members[pairs.owner]
+    yield had
+    yield divided(had, n_members)
+    yield np.log1p(n_members)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys.index import ProductIndex
-from recsys.model import Model
+from recsys.model import Model, as_csr
 from recsys.opening import EVERYTHING, Open
 from recsys.operators import (
     Csr,
@@ -180,6 +180,22 @@ class Scoring:
             return None
         rows = self.profiles.owner_rows
         found = np.array(interests.vectors[np.maximum(rows, 0)], dtype=np.float32)
+        found[rows < 0] = 0
+        return found
+
+    @cached_property
+    def circle_members_had(self) -> Csr:
+        """float32 CSR (n, n_products): how many members of each circle ordered the product."""
+        view, rows = self.model.people.circle_orders, self.profiles.owner_rows
+        found = as_csr(view, rows)
+        found.data = view.extra["n_members"][view.positions(rows[rows >= 0])].astype(np.float32)
+        return found
+
+    @cached_property
+    def n_circle_members(self) -> Floats:
+        """float32 (n,): members in each circle; 0 for an owner the snapshot does not know."""
+        rows = self.profiles.owner_rows
+        found = np.diff(self.model.people.circle.indptr)[np.maximum(rows, 0)].astype(np.float32)
         found[rows < 0] = 0
         return found
 

@@ -38,14 +38,15 @@ def folds(purchases: Purchases, n_folds: int, fraction: float, rng: np.random.Ge
 def labels_for(inputs: Inputs, followed: Purchases, target: Target) -> Labelled:
     """The products that followed for each owner; rows as in `inputs`.
 
-    `self`: what she ordered herself, label 1. `circle`: what members of her circle ordered, herself left
-    out where there are others; the label is the number of such members, at most 3. What she shared
-    before is no label: the share graph knows it already, and learning from it teaches to repeat shares.
+    `self`: what she ordered herself, label 1; what she shared before is no label, as learning from it
+    teaches to repeat her shares. `circle`: what members of her circle ordered, herself left out where there
+    are others; the label is the number of such members, at most 3. Here what she shared stays a label: the
+    gate alone decides how soon it may come again, and without it the ranker learns that what she chose for
+    her circle is what her circle does not buy (docs/decisions/0007).
     """
-    if target == "self" or not len(inputs.circle.row):
-        found = _own_labels(inputs, followed)
-    else:
-        found = _circle_labels(inputs, followed)
+    if target == "circle" and len(inputs.circle.row):
+        return _circle_labels(inputs, followed)
+    found = _own_labels(inputs, followed)
     n_products = np.int64(inputs.n_products)
     shared = inputs.shares.owner_row * n_products + inputs.shares.product_row
     return _where(found, ~np.isin(found.owner_row * n_products + found.product_row, shared))

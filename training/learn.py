@@ -55,14 +55,14 @@ def learn_rankers(
     off: list[tuple[str, str]] = []
     for number, past in enumerate(pasts):
         say(f"examples from past {number + 1} of {n_pasts}")
-        rng = np.random.default_rng([seed, number])
         then = assemble(past.inputs, config.operators, seed, model.settings)
         if feature_names(then) != feature_names(model):
             why = f"its features are not those of today: {_difference(then, model)}"
             say(f"past {number + 1} is left out: {why}")
             off.append((f"learning from past {number + 1} of {n_pasts}", why))
             continue
-        for target in targets:
+        for at, target in enumerate(targets):
+            rng = np.random.default_rng([seed, number, at])  # what one target learns moves no other
             labelled = labels_for(past.inputs, past.followed, target)
             labelled = _within_budget(labelled, budget, plan.n_negatives, rng)
             if len(labelled.owner_row):

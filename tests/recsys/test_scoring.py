@@ -12,7 +12,7 @@ from small_model import large_town, small_model, town
 
 from recsys import scoring as scoring_module
 from recsys.operators import GraphOperator
-from recsys.pair_features import feature_names, pair_features
+from recsys.pair_features import CIRCLE_FEATURES, feature_names, pair_features
 from recsys.ranking import score_pairs, scoring_of
 from recsys.scoring import GraphScores, Pairs, top_of_table, values_at
 
@@ -92,6 +92,17 @@ def test_features_hand_worked_for_an_owner_of_a_circle() -> None:
     # 4 members × 5 noodles + 4 × t0 = 24 purchases, 20 of them noodles
     assert values["category_affinity"] == pytest.approx(20 / 24)
     assert values["log_profile_orders"] == pytest.approx(np.log1p(24))
+    assert values["circle_members_had"] == 4.0
+    assert values["circle_fraction_had"] == 1.0
+    assert values["log_circle_members"] == pytest.approx(np.log1p(4))
+
+
+def test_who_has_it_is_no_feature_of_what_she_buys_herself() -> None:
+    """NaN throughout: there is no circle in that question."""
+    scoring = scoring_of(MODEL, np.array([3], np.int32), "self")
+    table = pair_features(scoring, every_pair(1, MODEL.n_products))
+    at = [feature_names(MODEL).index(name) for name in CIRCLE_FEATURES]
+    assert np.isnan(table[:, at]).all()
 
 
 def test_a_stranger_has_no_profile_features() -> None:

@@ -84,9 +84,18 @@ def test_without_circles_both_targets_learn_from_own_orders(target: str) -> None
     assert found.owner_row.tolist() == [1]
 
 
-def test_what_she_shared_before_is_no_label() -> None:
+def test_what_she_shared_before_is_no_label_of_her_own() -> None:
     inputs = world(2, 2, [])
     one = np.array([1], dtype=np.int32)
     shares = Shares(one, one, one.astype(np.float32), one, one * 0, None)
     found = labels_for(replace(inputs, shares=shares), purchases([(1, 0), (1, 1)]), "self")
     assert found.product_row.tolist() == [0]
+
+
+def test_what_she_shared_before_is_a_label_of_her_circle() -> None:
+    """Red control: with the rule for `self`, product 1 would be missing."""
+    inputs = world(2, 2, [(0, 1)])
+    zero, one = np.array([0], dtype=np.int32), np.array([1], dtype=np.int32)
+    shares = Shares(zero, one, one.astype(np.float32), one, one * 0, None)
+    found = labels_for(replace(inputs, shares=shares), purchases([(1, 0), (1, 1)]), "circle")
+    assert found.product_row.tolist() == [0, 1]
