@@ -181,7 +181,8 @@ def _ends(interval: Interval) -> list[float]:
 
 def _table(asked: argparse.Namespace, found: dict[str, Any]) -> str:
     lines = [
-        f"cut {asked.cut}, {asked.days} days, {found['customers']:,} customers, {found['pairs']:,} new pairs; "
+        f"cut {asked.cut}, {asked.days} days, {found['customers']:,} customers, "
+        f"{found['pairs']:,} new pairs; "
         f"trained in {found['train_cpu_seconds']} CPU seconds",
         f"{'':<18}{'NDCG@20':>24}{'Recall@20':>24}",
     ]
