@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from recsys.pair_features import Floats, feature_names, pair_features
 from recsys.profiles import profiles_of
 from recsys.ranker import columns_of
 from recsys.scoring import MAX_DENSE_VALUES, Pairs, Scoring
+from recsys.sources import SOURCES, Source
 
 CANDIDATES_PER_SOURCE = 60
 DEEPER = 4  # how much further each source is asked when its first candidates do not fill a list
@@ -55,7 +56,9 @@ def score_pairs(scoring: Scoring, pairs: Pairs) -> Floats:
     return ranker.scores(np.ascontiguousarray(pair_features(scoring, pairs)[:, wanted]))
 
 
-def rank(scoring: Scoring, query: Query, candidates: Candidates | None = None) -> Ranked:
+def rank(
+    scoring: Scoring, query: Query, candidates: Candidates | None = None, sources: Sequence[Source] = SOURCES
+) -> Ranked:
     """The candidates of every owner in the chunk, gated, scored and sorted.
 
     How many a source may propose does not depend on `query.n`, so that a short list is the beginning of a
@@ -70,10 +73,10 @@ def rank(scoring: Scoring, query: Query, candidates: Candidates | None = None) -
     scoring.open = opened(closed)
     depth = int(scoring.model.settings.get("candidates_per_source", CANDIDATES_PER_SOURCE))
     n_open = scoring.open.n_products(scoring.model.n_products)
-    ranked = _ranked(scoring, propose(scoring, depth), closed)
+    ranked = _ranked(scoring, propose(scoring, depth, sources), closed)
     while depth < n_open and _shortest(ranked, len(scoring.profiles)) < query.n:
         depth *= DEEPER
-        ranked = _followed_by(ranked, scoring, propose(scoring, depth), closed)
+        ranked = _followed_by(ranked, scoring, propose(scoring, depth, sources), closed)
     left_out = {name: n_closed(gate) for name, gate in closed.items()}
     return replace(ranked, left_out={name: n for name, n in left_out.items() if n})
 

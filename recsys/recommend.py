@@ -18,7 +18,7 @@ from recsys.ranking import Ranked, chunk_size, rank, scoring_of
 from recsys.reasons import Subject, reasons_for
 from recsys.scoring import Scoring, places_within
 from recsys.snapshot import Snapshot
-from recsys.sources import SOURCES
+from recsys.sources import SOURCES, Source
 
 SOURCE_NAMES = tuple(source.name for source in SOURCES)
 OWN_LIST = "own_list"  # the source of a product that the caller named
@@ -73,14 +73,15 @@ def rank_many(
 
 
 def rank_many_of(
-    model: Model, owner_rows: npt.NDArray[np.int32], n: int, target: Target, unseen: bool
-) -> Iterator[RankedChunk]:
-    """As `rank_many`, for a model in memory."""
+    model: Model, owner_rows: npt.NDArray[np.int32], n: int, target: Target, unseen: bool,
+    sources: Sequence[Source] = SOURCES,
+) -> Iterator[RankedChunk]:  # fmt: skip
+    """As `rank_many`, for a model in memory; `source` is a position in `sources`."""
     query = Query("", n=n, target=target, unseen=unseen)
     step = chunk_size(model)
     for start in range(0, len(owner_rows), step):
         rows = owner_rows[start : start + step]
-        ranked = rank(scoring_of(model, rows, target), query)
+        ranked = rank(scoring_of(model, rows, target), query, sources=sources)
         place = places_within(ranked.owner)
         kept = place < n
         yield RankedChunk(

@@ -70,6 +70,12 @@ def evaluate(
     ] = "all",
     max_owners: Annotated[int, typer.Option(min=1, help="Owners judged at most; more are drawn")] = 20_000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same figures")] = 0,
+    ablation: Annotated[
+        bool,
+        typer.Option(
+            "--ablation", help="Also what each source and the social part add: up to three more trainings"
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text")] = False,
 ) -> None:
     """Judge a snapshot by full ranking on what it has not seen, beside every baseline.
@@ -98,7 +104,7 @@ def evaluate(
         task = bar.add_task("reading", total=1)
         found = judge(
             snapshot, dataset, target="self" if target == "self" else "circle", baselines=names, seed=seed,
-            max_owners=max_owners,
+            max_owners=max_owners, ablation=ablation,
             progress=lambda what, done, of: bar.update(task, description=what, completed=done, total=of),
         )  # fmt: skip
     if report is not None:

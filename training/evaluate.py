@@ -10,37 +10,41 @@ from __future__ import annotations
 import resource
 import tempfile
 import time
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.dataset import Dataset, open_dataset
 from features.window import Window, open_window
 from recsys.domain import Target
 from recsys.errors import ConfigError, DataError, SnapshotError, UsageError
 from recsys.model_files import model_of
-from recsys.recommend import rank_many
 from recsys.snapshot import Snapshot, open_snapshot
 from recsys.threads import thread_count
+from training.ablation import Part, without_each_social_part, without_each_source
 from training.baselines import NAMES, REGISTRY, fit_baseline
 from training.baselines.seam import DoesNotFitError
+from training.closed import closed_by
+from training.draws import rng_for
+from training.evaluation import DEPTH, OURS, Evaluation
+from training.evaluation_words import said_of
 from training.facts import gather_facts, order_times
 from training.holding_out import write_without_held_out
-from training.judging import DEPTH, OURS, Evaluation, judge, rank_baseline
+from training.judging import judge, judge_parts, rank_baseline
 from training.metrics import Ranked
-from training.problem import Problem, build_problem
+from training.problem import Facts, Problem, build_problem
+from training.rank_ours import Progress, map_facts, rank_ours
 from training.split import datetime_of, time_cut
+
+if TYPE_CHECKING:
+    from training.config import Config
 
 MAX_OWNERS = 20_000
 MEMORY_LIMIT_MB = 4000
-
-Progress = Callable[[str, int, int], None]  # what is being done, how far, of how many
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,13 @@ def evaluate(
     baselines: Sequence[str] = NAMES,
     seed: int = 0,
     max_owners: int | None = MAX_OWNERS,
+    ablation: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Full-ranking figures of the snapshot and of each baseline, with 95 % intervals over owners.
+
+    With `ablation` also what each candidate source and the social part are worth; the latter takes up to
+    three more trainings.
 
     UsageError for an unknown baseline, DataError when the dataset is not of the snapshot's world or has
     nothing to judge on.
@@ -76,51 +84,51 @@ def evaluate(
     with tempfile.TemporaryDirectory(prefix="sharepicks-evaluate-") as folder:
         with _window(dataset) as late:
             report("splitting and, where needed, training", 0, 1)
-            judged = _choose(snapshot, dataset, late, Path(folder), _rng(seed, "hold out"))
+            judged = _choose(snapshot, dataset, late, Path(folder), rng_for(seed, "hold out"))
             report("splitting and, where needed, training", 1, 1)
             with _window(judged.early, judged.cut) as early:
                 facts = gather_facts(early, late, judged.cut)
             off = tuple(f"{what}: {why}" for what, why in late.off)
-        problem = build_problem(facts, target, _rng(seed, "owners"), max_owners)
+        model = model_of(judged.snapshot)
+        problem = _problem(judged.snapshot, facts, target, rng_for(seed, "owners"), max_owners)
         lists: dict[str, Ranked] = {}
         seconds: dict[str, float] = {}
         started = time.monotonic()
-        lists[OURS] = rank_ours(judged.snapshot, problem, report)
+        lists[OURS] = rank_ours(model, problem, DEPTH, report)
         seconds[OURS] = time.monotonic() - started
         left_out = _rank_baselines(baselines, problem, seed, report, lists, seconds)
+        parts = _parts_taken_away(judged, problem, report) if ablation else None
     labels = {OURS: "Sharepicks"} | {name: REGISTRY[name][1] for name in baselines}
-    found = judge(problem, lists, labels, _rng(seed, "bootstrap"))
+    found = judge(problem, lists, labels, rng_for(seed, "bootstrap"))
     return replace(
         found,
+        gains=() if parts is None else judge_parts(problem, lists[OURS], parts, rng_for(seed, "ablation")),
         facts=_run_facts(snapshot, judged, seed, seconds) | {"n_owners_limit": max_owners},
-        said=(judged.said, *_said_of(problem, judged.cut is None, max_owners)),
+        said=(judged.said, *said_of(problem, judged.cut is None, max_owners)),
         left_out=left_out,
         off=off,
     )
 
 
-def rank_ours(snapshot: Snapshot, problem: Problem, report: Progress) -> Ranked:
-    """Our lists, int32[n, DEPTH] in the problem's rows; an owner unknown to the snapshot gets its fallback.
-
-    DataError when the snapshot knows none of the dataset's products.
-    """
-    model = model_of(snapshot)
-    product_row = _rows_in(problem.product_ids, model.products.ids)
-    if len(product_row) and (product_row < 0).all():
+def _problem(
+    snapshot: Snapshot, facts: Facts, target: Target, rng: np.random.Generator, max_owners: int | None
+) -> Problem:
+    """The problem behind the gates of the judged snapshot; DataError when it is of another world."""
+    model, n_products = model_of(snapshot), len(facts.product_ids)
+    rows = map_facts(model, facts)
+    if len(rows.product) and (rows.product < 0).all():
         raise DataError(
-            f"{snapshot.path}: knows none of the dataset's {len(problem.product_ids):,} products; "
+            f"{snapshot.path}: knows none of the dataset's {n_products:,} products; "
             "evaluate it on the world it was trained on"
         )
-    owner_row = np.asarray(model.people.owners.rows(problem.owner_ids), dtype=np.int32)
-    asked, place = np.unique(owner_row, return_inverse=True)
-    lists = np.full((len(asked), DEPTH), -1, dtype=np.int32)
-    done = 0
-    chunks = rank_many(snapshot, asked.astype(np.int32), DEPTH, problem.target, problem.target == "self")
-    for chunk in chunks:
-        lists[np.searchsorted(asked, chunk.owner_row), chunk.rank - 1] = product_row[chunk.product_row]
-        done = max(done, int(np.searchsorted(asked, chunk.owner_row.max(initial=-1), side="right")))
-        report("ranking with the snapshot", done, len(asked))
-    return lists[place]
+    closed = closed_by(model, rows.owner, rows.product, n_products, target)
+    return build_problem(facts, target, rng, max_owners, closed)
+
+
+def _parts_taken_away(judged: Judged, problem: Problem, report: Progress) -> list[Part]:
+    parts = list(without_each_source(model_of(judged.snapshot), problem, DEPTH, report))
+    config = _config_of(judged.snapshot)
+    return parts + list(without_each_social_part(judged.early, judged.cut, config, problem, DEPTH, report))
 
 
 def _choose(
@@ -162,20 +170,26 @@ def _choose(
 
 def _with_twin(snapshot: Snapshot, early: Dataset, cut: datetime | None, folder: Path, said: str) -> Judged:
     """Trains the snapshot's configuration on the earlier part."""
-    from training.config import config_from  # only here: an evaluation as it is needs no training
-    from training.train import train
+    from training.train import train  # only here: an evaluation as it is needs no training
 
     started = time.monotonic()
+    config = _config_of(snapshot)
+    train(early.path, folder / "snapshot", as_of=cut, config=config)
+    twin = open_snapshot(folder / "snapshot", verify=False)
+    return Judged(twin, early, cut, said, time.monotonic() - started)
+
+
+def _config_of(snapshot: Snapshot) -> Config:
+    """The configuration that the snapshot was trained with."""
+    from training.config import config_from
+
     try:
-        config = config_from(snapshot.manifest.fields.get("config") or {}, "its config")
+        return config_from(snapshot.manifest.fields.get("config") or {}, "its config")
     except ConfigError as error:
         raise SnapshotError(
             f"{snapshot.path}: was trained by another version, so no twin of it can be trained here; "
             f"train it again, or judge it on a dataset with later orders ({error})"
         ) from error
-    train(early.path, folder / "snapshot", as_of=cut, config=config)
-    twin = open_snapshot(folder / "snapshot", verify=False)
-    return Judged(twin, early, cut, said, time.monotonic() - started)
 
 
 def _rank_baselines(
@@ -191,7 +205,7 @@ def _rank_baselines(
             left_out.append(f"{label}: nobody's circle is known, or no circle had bought anything")
             continue
         try:
-            fitted = fit_baseline(name, problem.matrix, _rng(seed, name))
+            fitted = fit_baseline(name, problem.matrix, rng_for(seed, name))
         except DoesNotFitError as error:
             left_out.append(f"{label}: {error}")
             continue
@@ -228,38 +242,11 @@ def _run_facts(snapshot: Snapshot, judged: Judged, seed: int, seconds: Mapping[s
     }
 
 
-def _said_of(problem: Problem, held_out: bool, max_owners: int | None) -> tuple[str, ...]:
-    after = "ordered in the part held out" if held_out else "ordered later"
-    relevant = {
-        "self": f"Relevant is what the owner herself {after} and never before; what she had is masked.",
-        "circle": f"Relevant is what members of her circle, herself left out, {after} and kept; "
-        "the circle is the one known at the cut.",
-    }[problem.target]
-    if problem.target == "circle" and not problem.repeats:
-        relevant += " Members hardly ever buy again here, so each baseline sums what each member lacks."
-    sentences = [relevant, "Every product of the catalogue competes; nothing is sampled."]
-    if max_owners is not None and problem.asked.n == max_owners:
-        sentences.append(f"{max_owners:,} owners were drawn by the seed from those who can be judged.")
-    return tuple(sentences)
-
-
 def _check_names(names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in REGISTRY]
     if unknown:
         raise UsageError(f"baselines must be among {', '.join(NAMES)}; got {unknown[0]!r}")
 
 
-def _rows_in(ids: NDArray[np.str_], of_snapshot: Any) -> NDArray[np.int32]:
-    """For each product of the snapshot its row in `ids` (sorted), -1 where the dataset lacks it."""
-    known = np.asarray(list(of_snapshot), dtype=np.str_)
-    place = np.minimum(np.searchsorted(ids, known), max(len(ids) - 1, 0))
-    return np.where(ids[place] == known, place, -1).astype(np.int32)
-
-
 def _window(dataset: Dataset, as_of: datetime | None = None) -> Window:
     return open_window(dataset, as_of, memory_limit_mb=MEMORY_LIMIT_MB, threads=thread_count())
-
-
-def _rng(seed: int, purpose: str) -> np.random.Generator:
-    """A stream of its own for each purpose, so that one more baseline changes no other figure."""
-    return np.random.default_rng([seed, zlib.crc32(purpose.encode())])

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from training.bootstrap import Interval
-from training.judging import Evaluation, main_comparison, verdict
+from training.evaluation import (
+    MAIN_MEASURE,
+    NO_PROBABILITIES,
+    PAIRED_MEASURES,
+    Evaluation,
+    main_comparison,
+    verdict,
+)
 
 _MEASURES = ("recall", "ndcg", "mrr")
 _TITLES = {"recall": "Recall", "ndcg": "NDCG", "mrr": "MRR", "graded_ndcg": "graded NDCG"}
@@ -26,8 +33,11 @@ def evaluation_text(evaluation: Evaluation) -> str:
         "",
         *_slices(evaluation),
         "",
+        *_gains(evaluation),
         verdict(evaluation),
+        NO_PROBABILITIES,
     ]
+    lines += [f"no slice for {sentence}" for sentence in evaluation.slices_off]
     lines += [f"left out: {sentence}" for sentence in evaluation.left_out]
     if evaluation.off:
         lines.append(f"{len(evaluation.off)} things are off in this dataset; --json and --report name them")
@@ -52,9 +62,7 @@ def _differences(evaluation: Evaluation) -> list[str]:
     rows = [["Sharepicks minus, owner by owner", "Recall@20", "NDCG@20", "NDCG@20, times"]]
     for method in others:
         parts = [main_comparison(evaluation, method.name, m) for m in ("recall@20", "ndcg@20")]
-        cells = [
-            f"{c.difference.mean:+.4f} ({c.difference.low:+.4f} to {c.difference.high:+.4f})" for c in parts
-        ]
+        cells = [_signed(c.difference) for c in parts]
         ratio = parts[1].ratio
         times = "-" if ratio is None else f"{ratio.mean:.2f} ({ratio.low:.2f}-{ratio.high:.2f})"
         rows.append([method.label, *cells, times])
@@ -67,12 +75,29 @@ def _slices(evaluation: Evaluation) -> list[str]:
         return []
     best = evaluation.best_baseline
     shown = [evaluation.ours, *([best] if best else [])]
-    rows = [["NDCG@20 by slice", "owners", *(method.label for method in shown)]]
+    ahead = [f"Sharepicks minus {best.label}"] if best else []
+    rows = [["NDCG@20 by slice", "owners", *(method.label for method in shown), *ahead]]
     for part in there:
         intervals = [part.methods[method.name]["ndcg@20"] for method in shown]
         cells = [_cell(interval) for interval in intervals]
+        cells += [_signed(part.ahead[best.name])] if best else []
         rows.append([part.name, f"{part.n_owners:,}", *cells])
     return _aligned(rows)
+
+
+def _gains(evaluation: Evaluation) -> list[str]:
+    if not evaluation.gains:
+        return []
+    rows = [["what each part adds", "fitted anew", "Recall@20", "NDCG@20", "NDCG@20 without it"]]
+    for gain in evaluation.gains:
+        cells = [_signed(gain.gains[measure]) for measure in PAIRED_MEASURES]
+        again = "yes" if gain.refitted else "no"
+        rows.append([gain.name, again, *cells, _cell(gain.without[MAIN_MEASURE])])
+    return [*_aligned(rows), ""]
+
+
+def _signed(interval: Interval) -> str:
+    return f"{interval.mean:+.4f} ({interval.low:+.4f} to {interval.high:+.4f})"
 
 
 def _cell(interval: Interval) -> str:

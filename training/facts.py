@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.interactions import real_orders
 from features.window import Window
-from training.problem import REPEATING_SHARE, Facts, Lines, Rows
+from training.problem import Facts, Lines, Rows
 
 Ids = NDArray[np.object_]
 
@@ -28,8 +28,6 @@ def gather_facts(early: Window, late: Window, cut: datetime | None) -> Facts:
     products = _rows_of(late.ids["products"], early.ids["products"])
     owners = _rows_of(late.ids["owners"], early.ids["owners"])
     past = early.engine.fetch(real_orders(early).select("member_row", "product_row").distinct())
-    n_lines = len(early.engine.fetch(real_orders(early).select("member_row"))["member_row"])
-    repeating_share = 1 - len(past["member_row"]) / max(n_lines, 1)
     before = _plain_lines(members[past["member_row"]], products[past["product_row"]])
     listed = late.engine.fetch(
         late.table("products").select("product_row", "category_row", "supplier_row"), ("product_row",)
@@ -47,8 +45,7 @@ def gather_facts(early: Window, late: Window, cut: datetime | None) -> Facts:
         category_row=_per_product(listed["category_row"]),
         supplier_row=_per_product(listed["supplier_row"]),
         scenes=scenes,
-        # a held-out fold holds nothing that its member has, whatever she did before
-        repeats=cut is not None and repeating_share >= REPEATING_SHARE,
+        repeats=cut is not None,  # a held-out fold holds nothing that its member has
     )
 
 

@@ -2,148 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from sklearn.utils.extmath import randomized_svd
 
 from training import metrics
+from training.ablation import Part
 from training.baselines import OF_CIRCLES, Baseline
 from training.baselines.seam import Asked, Scores
-from training.bootstrap import Interval, Resamples, resample
+from training.bootstrap import Resamples, resample
+from training.evaluation import (
+    CUTOFFS,
+    DEPTH,
+    MAIN_MEASURE,
+    PAIRED_MEASURES,
+    Comparison,
+    Evaluation,
+    Gain,
+    Method,
+    SliceResult,
+)
 from training.problem import Problem, Slice
 
-OURS = "sharepicks"
-CUTOFFS = (10, 20)
-DEPTH = max(CUTOFFS)
-MAIN_MEASURE = "ndcg@20"
-SLICE_MEASURES = ("recall@20", "ndcg@20")
+DIVERSITY_FACTORS = 32
 _CELLS_AT_ONCE = 16_000_000  # scores held at a time: 64 MB
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """One method's figures: per measure a mean with its interval; beyond accuracy plain numbers."""
-
-    name: str
-    label: str
-    measures: Mapping[str, Interval]
-    beyond: Mapping[str, float]
-    lorenz: tuple[NDArray[np.float64], NDArray[np.float64]]
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Ours beside one baseline on one measure, owner by owner; `ratio` None where the baseline has 0."""
-
-    against: str
-    measure: str
-    difference: Interval
-    ratio: Interval | None
-
-
-@dataclass(frozen=True, slots=True)
-class SliceResult:
-    """One slice: how many owners have something relevant in it, and each method's figures there."""
-
-    name: str
-    meaning: str
-    n_owners: int
-    methods: Mapping[str, Mapping[str, Interval]]
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """All that an evaluation found.
-
-    `facts` are what a reader needs to repeat it; `left_out` says which baselines could not run and why, `off`
-    what the dataset cannot support.
-    """
-
-    target: str
-    n_owners: int
-    n_products: int
-    n_relevant: int
-    methods: tuple[Method, ...]
-    comparisons: tuple[Comparison, ...]
-    slices: tuple[SliceResult, ...]
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    said: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-    off: tuple[str, ...] = ()
-
-    @property
-    def ours(self) -> Method:
-        """Our own figures."""
-        return self.methods[0]
-
-    @property
-    def best_baseline(self) -> Method | None:
-        """The baseline with the highest NDCG@20; None when none was asked for."""
-        others = self.methods[1:]
-        return max(others, key=lambda m: m.measures[MAIN_MEASURE].mean) if others else None
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values for `--json`; Lorenz curves stay out."""
-        best = self.best_baseline
-        return {
-            "target": self.target, "n_owners": self.n_owners, "n_products": self.n_products,
-            "n_relevant": self.n_relevant, "best_baseline": best.name if best else None,
-            "methods": [
-                {"name": m.name, "label": m.label, "beyond": dict(m.beyond),
-                 "measures": {k: asdict(v) for k, v in m.measures.items()}}
-                for m in self.methods
-            ],
-            "comparisons": [asdict(c) for c in self.comparisons],
-            "slices": [
-                {"name": s.name, "meaning": s.meaning, "n_owners": s.n_owners,
-                 "methods": {n: {k: asdict(v) for k, v in ms.items()} for n, ms in s.methods.items()}}
-                for s in self.slices
-            ],
-            "facts": dict(self.facts), "said": list(self.said),
-            "left_out": list(self.left_out), "off": list(self.off),
-        }  # fmt: skip
-
-
-def verdict(evaluation: Evaluation) -> str:
-    """One sentence: ours beside the best baseline on NDCG@20, and whether the difference could be chance."""
-    best = evaluation.best_baseline
-    ours = evaluation.ours.measures[MAIN_MEASURE]
-    if best is None:
-        return f"Sharepicks reaches an NDCG@20 of {ours.mean:.4f}; no baseline was asked for."
-    main = main_comparison(evaluation, best.name)
-    ratio = "" if main.ratio is None else f", {main.ratio.mean:.2f} times as much"
-    values = f"{ours.mean:.4f} against {best.measures[MAIN_MEASURE].mean:.4f}{ratio}"
-    if not main.difference.excludes(0.0):
-        return (
-            f"Sharepicks and the best baseline, {best.label}, cannot be told apart on NDCG@20 ({values}): "
-            "the 95 % interval of their difference holds 0."
-        )
-    word = "above" if main.difference.mean > 0 else "below"
-    return (
-        f"Sharepicks is {word} the best baseline, {best.label}, on NDCG@20: {values}. "
-        "The 95 % interval of the difference does not hold 0."
-    )
-
-
-def main_comparison(evaluation: Evaluation, against: str, measure: str = MAIN_MEASURE) -> Comparison:
-    """Ours beside that baseline on one measure; KeyError when they were not compared."""
-    for comparison in evaluation.comparisons:
-        if (comparison.against, comparison.measure) == (against, measure):
-            return comparison
-    raise KeyError((against, measure))
 
 
 def rank_baseline(
     baseline: Baseline, problem: Problem, depth: int = DEPTH, advance: Callable[[int], None] | None = None
 ) -> metrics.Ranked:
-    """The baseline's best products per judged owner, int32[n, depth]; what she has is masked, as for ours.
+    """The baseline's best products per judged owner, int32[n, depth], behind the same gates as ours.
 
-    For a circle whose members do not buy again, each member's own purchases are masked before the sum over
-    the members. Equal scores go to the smaller product row.
+    What she has is masked too for `self`. For a circle judged on a held-out fold each member's own purchases
+    are masked before the sum over the members. Equal scores go to the smaller product row.
     """
     n_products = len(problem.product_ids)
     step = max(1, _CELLS_AT_ONCE // max(n_products, 1))
@@ -157,6 +51,8 @@ def rank_baseline(
             scores = baseline.scores(asked)
         seen = problem.seen[start:stop]
         scores[np.repeat(np.arange(stop - start), np.diff(seen.indptr)), seen.indices] = -np.inf
+        if problem.closed is not None:
+            scores[:, problem.closed] = -np.inf
         parts.append(top_rows(scores, depth))
         if advance:
             advance(stop - start)
@@ -208,18 +104,41 @@ def judge(
     place = {column: i for i, column in enumerate(columns)}
     values = np.column_stack([per_owner[name][measure] for name, measure in columns])
     drawn = resample(values, rng)
+    # where categories tell nothing apart, products differ by who buys them
+    vectors = _product_vectors(problem) if len(np.unique(problem.category_row)) < 2 else None
     methods = tuple(
         Method(
             name, labels[name],
             {measure: drawn.interval(place[name, measure]) for measure in per_owner[name]},
-            _beyond(lists[name], problem),
+            _beyond(lists[name], problem, vectors),
             metrics.lorenz(metrics.exposure(lists[name], len(problem.product_ids), DEPTH)),
+            metrics.hit_rates(lists[name], problem.truth),
         )
         for name in names
     )  # fmt: skip
     return Evaluation(
         problem.target, problem.asked.n, len(problem.product_ids), int(problem.truth.nnz), methods,
         _comparisons(names, drawn, place), _judge_slices(problem, lists, rng),
+        slices_off=problem.slices_off,
+    )  # fmt: skip
+
+
+def judge_parts(
+    problem: Problem, whole: metrics.Ranked, parts: Sequence[Part], rng: np.random.Generator
+) -> tuple[Gain, ...]:
+    """What each part adds to our lists: the whole minus without it, paired by owner."""
+    lists = [whole, *(part.ranked for part in parts)]
+    judged = [_per_owner(ranked, problem) for ranked in lists]
+    columns = [found[measure] for found in judged for measure in PAIRED_MEASURES]
+    drawn = resample(np.column_stack(columns), rng)
+    width = len(PAIRED_MEASURES)
+    return tuple(
+        Gain(
+            part.name, part.refitted,
+            {m: drawn.difference(at, row * width + at) for at, m in enumerate(PAIRED_MEASURES)},
+            {m: drawn.interval(row * width + at) for at, m in enumerate(PAIRED_MEASURES)},
+        )
+        for row, part in enumerate(parts, start=1)
     )  # fmt: skip
 
 
@@ -238,7 +157,9 @@ def _per_owner(ranked: metrics.Ranked, problem: Problem) -> dict[str, NDArray[np
     return found
 
 
-def _beyond(ranked: metrics.Ranked, problem: Problem) -> dict[str, float]:
+def _beyond(
+    ranked: metrics.Ranked, problem: Problem, vectors: NDArray[np.float32] | None
+) -> dict[str, float]:
     found = {}
     n_persons = int(problem.matrix.shape[0])
     for k in CUTOFFS:
@@ -246,10 +167,21 @@ def _beyond(ranked: metrics.Ranked, problem: Problem) -> dict[str, float]:
         found[f"coverage@{k}"] = metrics.coverage(shown)
         found[f"gini@{k}"] = metrics.gini(shown)
         found[f"novelty@{k}"] = float(metrics.novelty(ranked, problem.n_buyers, n_persons, k).mean())
-        if len(np.unique(problem.category_row)) > 1:
+        if vectors is None:
             diversity = metrics.category_diversity(ranked, problem.category_row, k)
             found[f"diversity@{k}"] = float(diversity.mean())
+        else:
+            found[f"distance@{k}"] = float(metrics.vector_diversity(ranked, vectors, k).mean())
     return found
+
+
+def _product_vectors(problem: Problem) -> NDArray[np.float32]:
+    """float32[n_products, d]: products by who bought them, from the singular vectors of scaled purchases."""
+    scale = np.maximum(problem.n_buyers, 1).astype(np.float32) ** -0.5
+    unit = sp.csr_array(problem.matrix @ sp.diags_array(scale))
+    factors = max(1, min(DIVERSITY_FACTORS, min(unit.shape) - 1))
+    _, strength, right = randomized_svd(unit, factors, random_state=0)
+    return np.asarray((right * strength[:, None]).T, dtype=np.float32)
 
 
 def _comparisons(
@@ -285,14 +217,17 @@ def _judge_slice(
     columns = []
     for ranked in lists.values():
         hits = metrics.hit_gains(ranked[chosen], sp.csr_array(truth[chosen])) > 0
-        columns += [metrics.recall(hits, n_relevant, 20), metrics.ndcg(hits, n_relevant, 20)]
+        columns += [metrics.recall(hits, n_relevant, DEPTH), metrics.ndcg(hits, n_relevant, DEPTH)]
     drawn = resample(np.column_stack(columns), rng)
-    width = len(SLICE_MEASURES)
+    width = len(PAIRED_MEASURES)
     methods = {
-        name: {measure: drawn.interval(i * width + j) for j, measure in enumerate(SLICE_MEASURES)}
+        name: {measure: drawn.interval(i * width + j) for j, measure in enumerate(PAIRED_MEASURES)}
         for i, name in enumerate(lists)
     }
-    return SliceResult(part.name, part.meaning, int(chosen.sum()), methods)
+    main = PAIRED_MEASURES.index(MAIN_MEASURE)
+    others = list(lists)[1:]
+    ahead = {name: drawn.difference(main, i * width + main) for i, name in enumerate(others, start=1)}
+    return SliceResult(part.name, part.meaning, int(chosen.sum()), methods, ahead)
 
 
 def _n_relevant(truth: sp.csr_array) -> NDArray[np.int64]:

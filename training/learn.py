@@ -25,6 +25,7 @@ from training.labels import folds, labels_for, sampled_owners
 from training.read_inputs import read_inputs
 
 Say = Callable[[str], None]
+SeenAs = Callable[[Inputs], Inputs]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,18 +45,24 @@ class Learned:
 
 
 def learn_rankers(
-    model: Model, pasts: Iterator[Past], n_pasts: int, config: Config, n_threads: int, say: Say
-) -> Learned:
-    """A ranker for each target; the model's own blend where too little followed to learn from."""
+    model: Model, pasts: Iterator[Past], n_pasts: int, config: Config, n_threads: int, say: Say,
+    seen_as: SeenAs | None = None, has_circle: bool | None = None,
+) -> Learned:  # fmt: skip
+    """A ranker for each target; the model's own blend where too little followed to learn from.
+
+    `seen_as` is what the model was shown of a world (an ablation); labels come from the world as it was.
+    """
     plan, seed = config.ranker, config.run.seed
-    has_circle = model.interests is not None or bool(len(model.people.circle_categories.indices))
+    if has_circle is None:
+        has_circle = model.interests is not None or bool(len(model.people.circle_categories.indices))
     targets: tuple[Target, ...] = get_args(Target) if has_circle else ("self",)
     found: dict[Target, list[Examples]] = {target: [] for target in targets}
     budget = plan.max_pairs // max(1, n_pasts * len(targets))
     off: list[tuple[str, str]] = []
     for number, past in enumerate(pasts):
         say(f"examples from past {number + 1} of {n_pasts}")
-        then = assemble(past.inputs, config.operators, seed, model.settings)
+        seen = seen_as(past.inputs) if seen_as else past.inputs
+        then = assemble(seen, config.operators, seed, model.settings)
         if feature_names(then) != feature_names(model):
             why = f"its features are not those of today: {_difference(then, model)}"
             say(f"past {number + 1} is left out: {why}")

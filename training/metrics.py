@@ -70,6 +70,11 @@ def hit(hits: NDArray[np.bool_], k: int) -> PerOwner:
     return np.asarray(hits[:, :k].any(axis=1), dtype=np.float64)
 
 
+def hit_rates(ranked: Ranked, truth: sp.csr_array) -> PerOwner:
+    """Share of the lists that are right at each place, in [0, 1]: float64[k]."""
+    return np.asarray((hit_gains(ranked, truth) > 0).mean(axis=0), dtype=np.float64)
+
+
 def exposure(ranked: Ranked, n_products: int, k: int) -> NDArray[np.int64]:
     """How many lists show each product within their first k places: int64[n_products]."""
     head = ranked[:, :k]

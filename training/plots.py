@@ -13,9 +13,10 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from training.bootstrap import Interval
-from training.judging import Comparison, Method, SliceResult
+from training.evaluation import Comparison, Gain, Method, SliceResult
 
 # Placeholder → CSS class colour. Ours stands out, baselines are quiet.
 OURS, OTHER, BEST, INK, FAINT = "#010101", "#020202", "#030303", "#040404", "#050505"
@@ -67,17 +68,40 @@ def plot_comparisons(comparisons: Sequence[Comparison], labels: Mapping[str, str
         for at, (measure, title) in enumerate(_MEASURES):
             axes = figure.add_subplot(1, 2, at + 1)
             chosen = {c.against: c.difference for c in comparisons if c.measure == measure}
-            for row, name in enumerate(names):
-                interval = chosen[name]
-                colour = OURS if interval.excludes(0.0) and interval.mean > 0 else BEST
-                axes.plot([interval.low, interval.high], [row, row], color=colour, linewidth=2.2)
-                axes.plot([interval.mean], [row], "o", color=colour, markersize=5)
-            axes.axvline(0.0, color=INK, linewidth=0.9)
+            _differences(axes, [chosen[name] for name in names])
             axes.set_yticks(range(len(names)), [labels[name] for name in names] if at == 0 else [])
-            axes.set_ylim(len(names) - 0.5, -0.5)
-            axes.grid(axis="y", visible=False)
             axes.set_title(f"{title}: Sharepicks minus the baseline", loc="left", fontsize=11)
         return _svg(figure, "Paired differences to each baseline, with 95 % intervals")
+
+
+def plot_gains(gains: Sequence[Gain]) -> str:
+    """What each part adds to NDCG@20 and Recall@20: the whole minus without it, paired by owner."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(9, 0.9 + 0.34 * len(gains)), layout="constrained")
+        for at, (measure, title) in enumerate(_MEASURES):
+            axes = figure.add_subplot(1, 2, at + 1)
+            _differences(axes, [gain.gains[measure] for gain in gains])
+            axes.set_yticks(range(len(gains)), [gain.name for gain in gains] if at == 0 else [])
+            axes.set_title(f"{title}: with it minus without", loc="left", fontsize=11)
+        return _svg(figure, "What each part adds, with 95 % intervals")
+
+
+def plot_hit_rates(methods: Sequence[Method]) -> str:
+    """How often the product at each place is right, for the methods given."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(6.4, 3.4), layout="constrained")
+        axes = figure.add_subplot()
+        for at, method in enumerate(methods):
+            places = np.arange(1, len(method.hit_rates) + 1)
+            colour = OURS if at == 0 else BEST
+            axes.plot(places, method.hit_rates, "-o", color=colour, markersize=4, label=method.label)
+        axes.set_xlabel("place in the list")
+        axes.set_ylabel("share of lists right there")
+        axes.set_xlim(0.5, len(methods[0].hit_rates) + 0.5)
+        axes.set_ylim(bottom=0)
+        axes.set_xticks([1, 5, 10, 15, 20])
+        axes.legend(fontsize=9)
+        return _svg(figure, "How often each place is right")
 
 
 def plot_lorenz(methods: Sequence[Method], best: Method | None) -> str:
@@ -127,6 +151,19 @@ def plot_slices(slices: Sequence[SliceResult], methods: Sequence[Method]) -> str
         return _svg(figure, "NDCG at 20 by slice, with 95 % intervals")
 
 
+def _differences(axes: Any, intervals: Sequence[Interval]) -> None:
+    """Intervals one below the other around 0: loud where they lie above it, quiet where they hold it."""
+    for row, interval in enumerate(intervals):
+        sure = interval.excludes(0.0)
+        colour = OTHER if not sure else OURS if interval.mean > 0 else BEST
+        axes.plot([interval.low, interval.high], [row, row], color=colour, linewidth=2.2)
+        axes.plot([interval.mean], [row], "o", color=colour, markersize=5)
+    axes.axvline(0.0, color=INK, linewidth=0.9)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.set_ylim(len(intervals) - 0.5, -0.5)
+    axes.grid(axis="y", visible=False)
+
+
 def _bars(axes: Any, labels: Sequence[str], intervals: Sequence[Interval]) -> None:
     best = max(range(1, len(intervals)), key=lambda i: intervals[i].mean, default=0)
     for row, interval in enumerate(intervals):
@@ -144,6 +181,7 @@ def _bars(axes: Any, labels: Sequence[str], intervals: Sequence[Interval]) -> No
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.set_xlim(0, max(max(i.high for i in intervals) * 1.18, 1e-6))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y", visible=False)
 
 

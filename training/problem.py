@@ -5,14 +5,18 @@
 kept; the relevance is the number of such members. A member who buys again counts: a share reaches her again.
 Test orders never count. The circle is the one known at the cut.
 
-Where members do not buy again (`repeats` False), what a member has cannot be right for her. A list for a
-circle is then fairly the sum over its members of what each lacks; judging a baseline on anything less would
-flatter us, whose ranker learns as much from the labels.
+What a gate of the judged snapshot closes (see `closed`) is no method's to list, and no right answer.
+
+In a fold held out of a timeless dataset (`repeats` False) what a member has cannot be right for her. A list
+for a circle is then fairly the sum over its members of what each lacks; judging a baseline on anything less
+would flatter us, whose ranker learns as much from the labels. After a cut in time a member may buy again,
+and a baseline that listed only what each lacks would be the weaker one (docs/decisions/0007).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,11 +25,11 @@ from numpy.typing import NDArray
 from recsys.domain import Target
 from recsys.errors import DataError
 from training.baselines.seam import Asked, buyers_per_product
+from training.closed import Closed
 
 NEW_OWNER_EVENTS = 3
 BIG_SUPPLIER_SHARE = 0.8
 MAX_SCENES = 5
-REPEATING_SHARE = 0.05  # of the earlier order lines, from which members are said to buy again
 
 Rows = NDArray[np.int32]
 
@@ -79,12 +83,15 @@ class Problem:
     owner_ids: NDArray[np.str_]
     product_ids: NDArray[np.str_]
     truth: sp.csr_array  # [n, n_products] relevance
-    seen: sp.csr_array  # [n, n_products] never to be listed (empty for circle)
+    seen: sp.csr_array  # [n, n_products] never to be listed: what she has (self), what is closed to her alone
     asked: Asked
     matrix: sp.csr_array  # [n_members, n_products] of ones
     category_row: Rows
     slices: tuple[Slice, ...]
     repeats: bool = True  # whether a member may want again what she has
+    closed: NDArray[np.bool_] | None = None  # [n_products] never to be listed for anybody
+    n_behind_gates: Mapping[str, int] = field(default_factory=dict)  # right answers that each gate took away
+    slices_off: tuple[str, ...] = ()  # which slices the dataset cannot have, and why
 
     @property
     def n_buyers(self) -> NDArray[np.int64]:
@@ -93,9 +100,12 @@ class Problem:
 
 
 def build_problem(
-    facts: Facts, target: Target, rng: np.random.Generator, max_owners: int | None = None
-) -> Problem:
+    facts: Facts, target: Target, rng: np.random.Generator, max_owners: int | None = None,
+    closed: Closed | None = None,
+) -> Problem:  # fmt: skip
     """The problem of one target; at most `max_owners` judged owners, drawn by `rng`.
+
+    `closed` stands in the rows of `facts`; None: nothing is closed.
 
     DataError when no owner has anything relevant.
     """
@@ -103,7 +113,8 @@ def build_problem(
     matrix = _ones(facts.before.member_row, facts.before.product_row, (n_members, n_products))
     own = _ones_of_owner(facts)  # [n_owners, n_members]
     people = own if target == "self" else _without_herself(facts.circle, own)
-    relevance = _relevance(facts, target, own, matrix)
+    closed = closed or Closed()
+    relevance, n_behind = _open(_relevance(facts, target, own, matrix), closed)
     judged = np.flatnonzero(np.diff(relevance.indptr))
     if len(judged) == 0:
         raise DataError(
@@ -116,13 +127,24 @@ def build_problem(
     asked_people = sp.csr_array(people[judged])
     history = sp.csr_array(asked_people @ matrix)
     truth = sp.csr_array(relevance[judged])
-    nobody = np.zeros(0, dtype=np.int32)
-    seen = history if target == "self" else _ones(nobody, nobody, history.shape)
+    alone, everybody = closed.at(judged, n_products)
+    seen = sp.csr_array(history.maximum(alone)) if target == "self" else alone
+    slices, off = _slices(facts, judged, truth, history, matrix, people)
     return Problem(
         target, facts.owner_ids[judged], facts.product_ids, truth, seen,
         Asked(asked_people, history, circle_history), matrix, facts.category_row,
-        _slices(facts, judged, truth, history, matrix, people), facts.repeats,
+        slices, facts.repeats, everybody, n_behind, off,
     )  # fmt: skip
+
+
+def _open(relevance: sp.csr_array, closed: Closed) -> tuple[sp.csr_array, dict[str, int]]:
+    """(the relevance in front of the gates, how many right answers each gate took away)."""
+    behind = closed.among(relevance)
+    left = relevance
+    for matrix in behind.values():
+        taken = sp.csr_array((np.ones_like(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
+        left = sp.csr_array(left - left.multiply(taken))
+    return _stored(left), {name: int(matrix.nnz) for name, matrix in behind.items() if matrix.nnz}
 
 
 def _relevance(facts: Facts, target: Target, own: sp.csr_array, matrix: sp.csr_array) -> sp.csr_array:
@@ -151,9 +173,11 @@ def _without_herself(circle: sp.csr_array, own: sp.csr_array) -> sp.csr_array:
 def _slices(
     facts: Facts, judged: NDArray[np.int64], truth: sp.csr_array, history: sp.csr_array,
     matrix: sp.csr_array, people: sp.csr_array,
-) -> tuple[Slice, ...]:  # fmt: skip
+) -> tuple[tuple[Slice, ...], tuple[str, ...]]:  # fmt: skip
+    """(the slices that the dataset can have, why it lacks the others)."""
     n_events = np.asarray(history.sum(axis=1)).ravel()
     cold = buyers_per_product(matrix) == 0
+    off = []
     slices = [
         Slice("new owners", f"owners with fewer than {NEW_OWNER_EVENTS} orders to go by before the cut",
               owners=n_events < NEW_OWNER_EVENTS),
@@ -168,7 +192,15 @@ def _slices(
             Slice("small suppliers", "only products of suppliers outside the largest that made "
                   f"{BIG_SUPPLIER_SHARE:.0%} of the earlier orders", truth=_only(truth, small))
         )  # fmt: skip
-    for scene_row in _commonest(facts.after.scene_row):
+    else:
+        off.append("small suppliers: no product names its supplier")
+    scenes = _commonest(facts.after.scene_row)
+    if not scenes:
+        off.append("scene: no later order names a share with a scene")
+    if not facts.n_shares.any():
+        off.append("owners without shares: nobody shared anything before the cut, so every owner is one")
+        slices = [part for part in slices if part.name != "owners without shares"]
+    for scene_row in scenes:
         chosen = facts.after.scene_row == scene_row
         bought = _ones(
             facts.after.member_row[chosen],
@@ -182,7 +214,7 @@ def _slices(
             Slice(f"scene: {name}", f"only products ordered through a share with the scene {name}",
                   truth=_stored(sp.csr_array(truth.multiply(of_scene))))
         )  # fmt: skip
-    return tuple(slices)
+    return tuple(slices), tuple(off)
 
 
 def _of_small_suppliers(supplier_row: Rows, ordered_product: Rows) -> NDArray[np.bool_] | None:

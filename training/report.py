@@ -10,8 +10,15 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from training.judging import MAIN_MEASURE, Evaluation, verdict
-from training.plots import plot_comparisons, plot_lorenz, plot_measures, plot_slices
+from training.evaluation import MAIN_MEASURE, NO_PROBABILITIES, Evaluation, verdict
+from training.plots import (
+    plot_comparisons,
+    plot_gains,
+    plot_hit_rates,
+    plot_lorenz,
+    plot_measures,
+    plot_slices,
+)
 
 TABLE_MEASURES = ("recall@10", "recall@20", "ndcg@10", "ndcg@20", "mrr@10", "mrr@20", "hit@10", "hit@20")
 GRADED_MEASURES = ("graded_ndcg@10", "graded_ndcg@20")
@@ -20,6 +27,7 @@ BEYOND = {
     "gini@20": ("Gini", "0: all products are shown alike; 1: one product has all the places"),
     "novelty@20": ("novelty", "mean rarity in bits: one bit more is half as many earlier buyers"),
     "diversity@20": ("diversity", "share of pairs within a list from different categories"),
+    "distance@20": ("distance", "mean 1 - cosine of pairs within a list, by who bought them (no categories)"),
 }
 MAX_BYTES = 2_000_000
 
@@ -52,17 +60,21 @@ def _content(evaluation: Evaluation) -> dict[str, Any]:
     labels = {method.name: method.label for method in evaluation.methods}
     slices = [part for part in evaluation.slices if part.n_owners]
     measures = TABLE_MEASURES + (GRADED_MEASURES if evaluation.target == "circle" else ())
+    shown = [evaluation.ours, *([best] if best else [])]
     plots = {
         "measures": plot_measures(evaluation.methods),
         "lorenz": plot_lorenz(evaluation.methods, best),
         "comparisons": plot_comparisons(evaluation.comparisons, labels) if best else "",
-        "slices": plot_slices(slices, [evaluation.ours] + ([best] if best else [])) if slices else "",
+        "slices": plot_slices(slices, shown) if slices else "",
+        "hit_rates": plot_hit_rates(shown),
+        "gains": plot_gains(evaluation.gains) if evaluation.gains else "",
     }
     return {
         "evaluation": evaluation, "best": best, "labels": labels, "verdict": verdict(evaluation),
         "measures": measures, "beyond": _beyond(evaluation), "slices": slices,
         "empty_slices": [part.name for part in evaluation.slices if not part.n_owners],
         "comparisons": [c for c in evaluation.comparisons if c.measure == MAIN_MEASURE],
+        "no_probabilities": NO_PROBABILITIES,
         "facts": _fact_rows(evaluation.facts),
         "config": _flat(evaluation.facts.get("config") or {}),
         "seconds": [(labels.get(name, name), s) for name, s in evaluation.facts.get("seconds", {}).items()],

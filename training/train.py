@@ -26,7 +26,7 @@ from training.assemble import assemble, lists_of
 from training.audience import fit_audience
 from training.config import Config, config_from
 from training.inputs import Inputs
-from training.learn import fold_count, held_out_folds, learn_rankers, past_moments
+from training.learn import SeenAs, fold_count, held_out_folds, learn_rankers, past_moments
 from training.read_inputs import read_inputs
 
 Say = Callable[[str], None]
@@ -72,7 +72,7 @@ def train(
             window, inputs.owner_ids, inputs.member_ids, inputs.owner_member, chosen.run.seed, n_threads,
             chosen.audience,
         )  # fmt: skip
-    model, not_learned = _fit(dataset, inputs, moment, chosen, n_threads, say)
+    model, not_learned = fit_model(dataset, inputs, moment, chosen, n_threads, say)
     say("writing the snapshot")
     with SnapshotWriter(out) as writer:
         write_model(writer, model, list(inputs.catalogue.supplier_ids))
@@ -96,20 +96,26 @@ def run_card_path(snapshot: Path) -> Path:
     return snapshot.with_name(f"{snapshot.name}.{RUN_CARD}")
 
 
-def _fit(
-    dataset: Dataset, inputs: Inputs, moment: datetime | None, config: Config, n_threads: int, say: Say
-) -> tuple[Model, tuple[tuple[str, str], ...]]:
-    """The model with its rankers, and what they could not be learned from."""
+def fit_model(
+    dataset: Dataset, inputs: Inputs, moment: datetime | None, config: Config, n_threads: int,
+    say: Say = lambda _: None, seen_as: SeenAs | None = None,
+) -> tuple[Model, tuple[tuple[str, str], ...]]:  # fmt: skip
+    """The model in memory with its rankers, and what they could not be learned from.
+
+    `inputs` are the dataset's as of the moment; `seen_as` takes something away from what the model may see,
+    now and in every past, while labels stay whole.
+    """
     say("fitting operators")
     settings = {"candidates_per_source": config.candidates.per_source}
-    model = assemble(inputs, config.operators, config.run.seed, settings)
+    model = assemble(seen_as(inputs) if seen_as else inputs, config.operators, config.run.seed, settings)
     model = replace(model, lists=lists_of(model, config.run.seed))
     if moment is None:
         pasts, n_pasts = held_out_folds(inputs, config), fold_count(inputs, config)
     else:
         pasts = past_moments(dataset, moment, inputs, config, n_threads)
         n_pasts = config.ranker.n_moments
-    learned = learn_rankers(model, pasts, n_pasts, config, n_threads, say)
+    has_circle = bool(len(inputs.circle.row)) if seen_as else None
+    learned = learn_rankers(model, pasts, n_pasts, config, n_threads, say, seen_as, has_circle)
     return replace(model, rankers=learned.rankers), learned.off
 
 

@@ -18,13 +18,22 @@ from threadpoolctl import threadpool_limits
 from features.dataset import DatasetWriter, open_dataset
 from features.window import open_window
 from recsys.errors import ConfigError, DataError, SnapshotError, UsageError
+from recsys.model_files import model_of
+from recsys.snapshot import open_snapshot
+from training.ablation import without_social
+from training.assemble import assemble
 from training.baselines import fit_baseline
+from training.closed import Closed, closed_by
+from training.config import Graphs, config_from
 from training.evaluate import evaluate
 from training.evaluation_text import evaluation_text
+from training.evaluation_words import said_of
 from training.facts import gather_facts
 from training.holding_out import write_without_held_out
 from training.judging import judge, rank_baseline, top_rows
 from training.problem import Facts, Lines, build_problem
+from training.rank_ours import map_facts, rank_ours
+from training.read_inputs import read_inputs
 from training.split import datetime_of, hold_out, time_cut, us_of
 from training.train import train
 
@@ -100,6 +109,9 @@ FACTS = Facts(
 )  # fmt: skip
 
 
+FACTS_MATRIX = build_problem(FACTS, "circle", np.random.default_rng(0)).matrix
+
+
 def test_self_truth_is_what_she_orders_later_and_never_before() -> None:
     problem = build_problem(FACTS, "self", np.random.default_rng(0))
     assert problem.truth.toarray().tolist() == [[0, 1, 0, 0], [0, 0, 1, 0]]  # p0 she had before
@@ -165,6 +177,52 @@ def test_a_baseline_sums_what_each_member_lacks_where_nobody_buys_again() -> Non
         assert ranked[0, :2].tolist() == expected[:2]
 
 
+CLOSED = Closed(
+    {"out_of_stock": np.array([False, False, False, True])},
+    {"shared_recently": sp.csr_array(np.array([[0, 0, 1, 0], [0, 0, 0, 0]], dtype=np.float32))},
+)
+
+
+def test_what_a_gate_closes_is_no_right_answer_and_in_no_baseline() -> None:
+    """Owner 0 shared p2 lately and p3 is sold out. Red control: without gates both are there."""
+    open_ = build_problem(FACTS, "circle", np.random.default_rng(0))
+    gated = build_problem(FACTS, "circle", np.random.default_rng(0), None, CLOSED)
+    assert open_.truth.toarray().tolist() == [[1, 0, 2, 0], [0, 0, 1, 0]]
+    assert gated.truth.toarray().tolist() == [[1, 0, 0, 0], [0, 0, 1, 0]]
+    assert gated.n_behind_gates == {"shared_recently": 1}
+    popular = fit_baseline("popular", FACTS_MATRIX, np.random.default_rng(0))
+    assert set(rank_baseline(popular, open_)[0, :4]) == {0, 1, 2, 3}
+    assert set(rank_baseline(popular, gated)[0]) == {0, 1, -1}
+    assert set(rank_baseline(popular, gated)[1]) == {0, 1, 2, -1}
+
+
+def test_an_owner_whose_every_answer_is_closed_is_not_judged() -> None:
+    closed = Closed({}, {"shared_recently": sp.csr_array(np.array([[1, 0, 1, 0], [0, 0, 0, 0]], np.float32))})
+    problem = build_problem(FACTS, "circle", np.random.default_rng(0), None, closed)
+    assert problem.owner_ids.tolist() == ["bo"]
+
+
+def test_gates_are_named_with_what_they_took_away() -> None:
+    gated = build_problem(FACTS, "circle", np.random.default_rng(0), None, CLOSED)
+    said = " ".join(said_of(gated, held_out=False, max_owners=None))
+    assert "They took away 1 shared by the owner herself in the 14 days before it" in said
+    assert "what a member has already may be right again" in said
+    without = build_problem(FACTS, "circle", np.random.default_rng(0))
+    assert "no right answer away" in " ".join(said_of(without, held_out=True, max_owners=None))
+
+
+def test_slices_that_the_data_cannot_have_are_named() -> None:
+    facts = dataclasses.replace(
+        FACTS, supplier_row=np.full(4, -1, dtype=np.int32), n_shares=np.zeros(2, dtype=np.int64),
+        after=_lines([(1, 2), (3, 2)]),
+    )  # fmt: skip
+    problem = build_problem(facts, "circle", np.random.default_rng(0))
+    assert [sentence.split(":")[0] for sentence in problem.slices_off] == [
+        "small suppliers", "scene", "owners without shares",
+    ]  # fmt: skip
+    assert {part.name for part in problem.slices} == {"new owners", "cold products"}
+
+
 def test_judging_puts_a_perfect_list_above_a_baseline_and_pairs_the_difference() -> None:
     problem = build_problem(FACTS, "self", np.random.default_rng(0))
     perfect = np.full((2, 20), -1, dtype=np.int32)
@@ -183,8 +241,14 @@ def test_judging_puts_a_perfect_list_above_a_baseline_and_pairs_the_difference()
     assert found.as_json()["methods"][0]["measures"]["recall@20"]["mean"] == 1.0
 
 
-def _write_world(path: Path, *, timeless: bool, n_owners: int = 12) -> None:
-    """Owners in two groups of taste, each with the members of her group as circle; orders over 100 days."""
+def _write_world(
+    path: Path, *, timeless: bool, n_owners: int = 12, turned_after: datetime | None = None,
+    shared: str | None = None,
+) -> None:  # fmt: skip
+    """Owners in two groups of taste, each with the members of her group as circle; orders over 40 days.
+
+    `turned_after`: orders after that moment are of the other taste. `shared`: what every owner shared.
+    """
     rng = np.random.default_rng(8)
     n_members, n_products = 60, 30
     product_ids = [f"p{i:02}" for i in range(n_products)]
@@ -195,6 +259,11 @@ def _write_world(path: Path, *, timeless: bool, n_owners: int = 12) -> None:
             members.append(f"m{member:02}")
             products.append(product_ids[product])
             times.append(datetime_of(us_of(BEFORE) + int(rng.integers(0, 40 * 86_400)) * 1_000_000))
+    if turned_after is not None:
+        products = [
+            product_ids[n_products - 1 - product_ids.index(product)] if time > turned_after else product
+            for product, time in zip(products, times, strict=True)
+        ]
     circle = [(f"m{o:02}", f"m{m:02}") for o in range(n_owners) for m in range(n_members) if m % 2 == o % 2]
     with DatasetWriter(path, timeless=timeless, priceless=True) as writer:
         writer.append("products", {
@@ -210,6 +279,12 @@ def _write_world(path: Path, *, timeless: bool, n_owners: int = 12) -> None:
         writer.append("orders", orders if timeless else orders | {"order_time": times})
         writer.append("owners", {"owner_id": [f"m{o:02}" for o in range(n_owners)]})
         writer.append("circle", {"owner_id": [o for o, _ in circle], "member_id": [m for _, m in circle]})
+        if shared is not None:
+            writer.append("shares", {
+                "share_id": [f"s{o}" for o in range(n_owners)],
+                "owner_id": [f"m{o:02}" for o in range(n_owners)], "product_id": [shared] * n_owners,
+                "share_time": [CUT - timedelta(days=1)] * n_owners,
+            })  # fmt: skip
 
 
 def test_what_is_held_out_is_in_neither_the_dataset_nor_the_baselines(tmp_path: Path) -> None:
@@ -305,6 +380,71 @@ def test_a_snapshot_of_another_version_or_world_is_refused(
     _write_world(tmp_path / "timed", timeless=False)
     with pytest.raises(DataError, match="not the world of this snapshot"):
         evaluate(tmp_path / "old", tmp_path / "timed", baselines=[])
+
+
+def test_the_cut_leaves_nothing_of_what_came_later_in_what_is_fitted(tmp_path: Path) -> None:
+    """The same world with other later orders: our lists and the baselines' stay what they were."""
+    _write_world(tmp_path / "one", timeless=False)
+    _write_world(tmp_path / "other", timeless=False, turned_after=CUT)
+    found = []
+    for name in ("one", "other"):
+        train(tmp_path / name, tmp_path / f"{name}.snap", as_of=CUT, config=CHEAP)
+        dataset = open_dataset(tmp_path / name)
+        model = model_of(open_snapshot(tmp_path / f"{name}.snap"))
+        with open_window(dataset, CUT) as before, open_window(dataset) as everything:
+            problem = build_problem(gather_facts(before, everything, CUT), "circle", np.random.default_rng(0))
+        knn = fit_baseline("co_purchase_knn", problem.matrix, np.random.default_rng(0))
+        found.append((rank_ours(model, problem, 10), rank_baseline(knn, problem, 10), problem.truth))
+    (ours, theirs, truth), (ours_too, theirs_too, other_truth) = found
+    assert np.array_equal(ours, ours_too) and np.array_equal(theirs, theirs_too)
+    assert (truth != other_truth).nnz > 0  # red control: the later orders do differ
+
+
+def test_gates_of_the_snapshot_stand_before_every_method(tmp_path: Path) -> None:
+    """Every owner shared p00 the day before the cut: nobody lists it, and it is no right answer."""
+    _write_world(tmp_path / "world", timeless=False, shared="p00")
+    train(tmp_path / "world", tmp_path / "cut", as_of=CUT, config=CHEAP)
+    found = evaluate(tmp_path / "cut", tmp_path / "world", baselines=["popular"])
+    assert any("shared by the owner herself" in sentence for sentence in found.said)
+    model = model_of(open_snapshot(tmp_path / "cut"))
+    dataset = open_dataset(tmp_path / "world")
+    with open_window(dataset, CUT) as before, open_window(dataset) as everything:
+        facts = gather_facts(before, everything, CUT)
+    rows = map_facts(model, facts)
+    closed = closed_by(model, rows.owner, rows.product, len(facts.product_ids), "circle")
+    problem = build_problem(facts, "circle", np.random.default_rng(0), None, closed)
+    assert problem.n_behind_gates["shared_recently"] > 0
+    assert problem.truth[:, [0]].nnz == 0
+    popular = fit_baseline("popular", problem.matrix, np.random.default_rng(0))
+    for lists in (rank_ours(model, problem, 20), rank_baseline(popular, problem)):
+        assert not (lists == 0).any()
+
+
+def test_a_world_without_its_social_part_keeps_its_orders(tmp_path: Path) -> None:
+    _write_world(tmp_path / "world", timeless=False, shared="p00")
+    with open_window(open_dataset(tmp_path / "world"), CUT) as window:
+        inputs = read_inputs(window, Graphs())
+    assert len(inputs.shares.owner_row) == 12 and len(inputs.circle.row) == 12 * 29
+    bare = without_social(inputs)
+    assert len(bare.shares.owner_row) == 0 and len(bare.circle.row) == 0
+    assert bare.purchases is inputs.purchases
+    model = assemble(bare, config_from(CHEAP).operators, 0, {})
+    assert {operator.profile for operator in model.operators} == {"orders"}
+    assert (np.diff(model.people.circle.indptr) == 1).all()  # herself
+
+
+def test_what_each_part_adds_is_judged_on_the_same_owners(tmp_path: Path) -> None:
+    _write_world(tmp_path / "world", timeless=False, shared="p00")
+    train(tmp_path / "world", tmp_path / "cut", as_of=CUT, config=CHEAP)
+    found = evaluate(tmp_path / "cut", tmp_path / "world", baselines=["popular"], ablation=True)
+    gains = {gain.name: gain for gain in found.gains}
+    assert {"shares", "circles", "the whole social part", "source popular"} <= set(gains)
+    assert gains["shares"].refitted and not gains["source popular"].refitted
+    ours = found.ours.measures["ndcg@20"].mean
+    for gain in found.gains:
+        assert ours - gain.without["ndcg@20"].mean == pytest.approx(gain.gains["ndcg@20"].mean)
+    assert json.loads(json.dumps(found.as_json(), allow_nan=False))["ablation"][0]["name"]
+    assert "what each part adds" in evaluation_text(found)
 
 
 def test_unknown_baseline_is_refused_before_any_work(tmp_path: Path) -> None:

@@ -24,6 +24,10 @@ def test_hits_stand_where_the_list_holds_a_relevant_product() -> None:
     assert metrics.hit_gains(RANKED, TRUTH).tolist() == [[0, 1, 0], [0, 0, 0]]
 
 
+def test_hit_rates_are_the_share_of_lists_right_at_each_place() -> None:
+    assert metrics.hit_rates(RANKED, TRUTH).tolist() == [0.0, 0.5, 0.0]
+
+
 def test_recall_divides_by_all_that_is_relevant_not_by_what_the_list_can_hold() -> None:
     assert metrics.recall(HITS, N_RELEVANT, 3).tolist() == [0.5, 0.0]
     assert metrics.recall(HITS, N_RELEVANT, 1).tolist() == [0.0, 0.0]

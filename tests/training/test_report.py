@@ -13,7 +13,9 @@ import pytest
 import scipy.sparse as sp
 
 from training.baselines.seam import Asked
-from training.judging import Evaluation, judge, verdict
+from training.bootstrap import Interval
+from training.evaluation import Evaluation, Gain, verdict
+from training.judging import judge
 from training.problem import Problem, Slice
 from training.report import MAX_BYTES, render_report, write_report
 
@@ -157,7 +159,22 @@ def test_verdict_says_above_below_or_that_it_could_be_chance(ours: int, other: i
 def test_evaluation_is_plain_json() -> None:
     found = json.loads(json.dumps(_evaluation().as_json(), allow_nan=False))
     assert found["best_baseline"] == "popular"
-    assert found["slices"][1] == {"name": "nobody", "meaning": "none", "n_owners": 0, "methods": {}}
+    nobody = {"name": "nobody", "meaning": "none", "n_owners": 0, "methods": {}, "ahead": {}}
+    assert found["slices"][1] == nobody
+
+
+def test_page_shows_what_each_part_adds_and_what_no_slice_can_tell(page: str) -> None:
+    assert "What each part adds" not in page
+    gain = {m: Interval(0.01, 0.005, 0.02) for m in ("recall@20", "ndcg@20")}
+    evaluation = replace(
+        _evaluation(),
+        gains=(Gain("the whole <social> part", True, gain, gain),),
+        slices_off=("scene: no later order names a share with a scene",),
+    )
+    found = render_report(evaluation)
+    for words in ("What each part adds", "the whole &lt;social&gt; part", "No slice for", "Place by place"):
+        assert words in found, words
+    assert "are no probabilities" in found
 
 
 def test_page_without_baselines_still_reads() -> None:
