@@ -74,7 +74,8 @@ def rank(
     depth = int(scoring.model.settings.get("candidates_per_source", CANDIDATES_PER_SOURCE))
     n_open = scoring.open.n_products(scoring.model.n_products)
     ranked = _ranked(scoring, propose(scoring, depth, sources), closed)
-    while depth < n_open and _shortest(ranked, len(scoring.profiles)) < query.n:
+    whole = len(sources) == len(SOURCES)  # what some of the sources alone propose is judged as it is
+    while whole and depth < n_open and _shortest(ranked, len(scoring.profiles)) < query.n:
         depth *= DEEPER
         ranked = _followed_by(ranked, scoring, propose(scoring, depth, sources), closed)
     left_out = {name: n_closed(gate) for name, gate in closed.items()}

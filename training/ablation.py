@@ -28,7 +28,7 @@ from training.rank_ours import Progress, map_rows, rank_ours
 
 NOBODY = np.zeros(0, dtype=np.int32)
 NOTHING = NOBODY.astype(np.float32)
-SPARE_PLACES = 60  # for what an owner shared within the cool-down, which a world without shares cannot know
+SPARE_PLACES = 40  # for what an owner shared within the cool-down, which a world without shares cannot know
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,8 @@ def without_each_social_part(
     for at, (name, seen_as) in enumerate(parts.items()):
         report(f"fitting without {name}", at, len(parts))
         model, _ = fit_model(dataset, inputs, moment, config, n_threads, seen_as=seen_as)
-        yield Part(name, True, rank_ours(model, problem, depth, spare=SPARE_PLACES))
+        spare = 0 if cut is None else SPARE_PLACES
+        yield Part(name, True, rank_ours(model, problem, depth, spare=spare))
 
 
 def _social_parts(inputs: Inputs) -> dict[str, SeenAs]:
