@@ -11,7 +11,7 @@ from recsys.ranker import BoostedTrees
 from training.config import RankerPlan
 from training.examples import Examples
 
-MIN_ROWS_PER_LEAF = 200
+MIN_ROWS_PER_LEAF = (20, 200)  # a thousandth of the examples, within these
 FEATURE_FRACTION = 0.3
 LEAF_PENALTY = 10.0  # squared-norm penalty of a leaf's value
 TRUNCATION_LEVEL = 20
@@ -26,9 +26,10 @@ def fit_ranker(
         examples.features, examples.label, group=examples.group, feature_name=list(names),
         params={"verbose": -1, "max_bin": 63}, free_raw_data=False,
     )  # fmt: skip
+    rows_per_leaf = int(np.clip(len(examples.label) // 1000, *MIN_ROWS_PER_LEAF))
     parameters = {
         "objective": _objective(examples), "num_leaves": plan.n_leaves, "learning_rate": plan.learning_rate,
-        "min_data_in_leaf": MIN_ROWS_PER_LEAF, "feature_fraction": FEATURE_FRACTION,
+        "min_data_in_leaf": rows_per_leaf, "feature_fraction": FEATURE_FRACTION,
         "lambda_l2": LEAF_PENALTY, "lambdarank_truncation_level": TRUNCATION_LEVEL,
         "label_gain": list(np.arange(32.0)),
         "deterministic": True, "force_row_wise": True, "seed": seed, "num_threads": n_threads, "verbose": -1,
