@@ -152,3 +152,49 @@ def train(
     if not as_json:
         typer.echo(f"snapshot in {done.path}, its run card in {run_card_path(done.path)}")
         typer.echo(f"next: sharepicks evaluate {done.path} {dataset}")
+
+
+@app.command()
+def tune(
+    dataset: Annotated[Path, typer.Argument(metavar="DIR", help="The dataset")],
+    out: Annotated[Path, typer.Option(metavar="FILE.toml", help="The configuration to write: a new file")],
+    minutes: Annotated[float, typer.Option(min=0.0, help="How long to search; the default is always tried")],
+    target: Annotated[str, typer.Option(help="circle: what her circle buys; self: what she buys")] = "circle",
+    study: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keeps the trials; the same call goes on where it ended"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed tries the same in the same order")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text")] = False,
+) -> None:
+    """Search a configuration that suits a dataset better than the shipped one.
+
+    Example: sharepicks tune town --out mine.toml --minutes 30 --study town.study
+
+    What evaluate judges by is never looked at. Half of the owners choose, the other half measures what the
+    choice gained; unless that is more than chance, the default is kept and the file says so.
+    """
+    from rich.console import Console
+
+    from recsys.errors import UsageError
+    from training.config_file import write_config
+    from training.tune import tune as search
+    from training.tuning_text import comments_of, tuning_text
+
+    if target not in ("circle", "self"):
+        raise UsageError(f"--target must be circle or self; got {target!r}")
+    for file in (out, study):
+        if file is not None and not file.absolute().parent.is_dir():
+            raise UsageError(f"{file}: there is no folder {file.absolute().parent}; make it first")
+    if out.exists():
+        raise UsageError(f"{out}: already exists; name a new file for the configuration")
+    with Console(stderr=True).status("reading") as status:
+        found = search(
+            dataset, minutes=minutes, target="self" if target == "self" else "circle", study=study, seed=seed,
+            say=status.update,
+        )  # fmt: skip
+    write_config(found.config, out, comments_of(found))
+    typer.echo(json.dumps(found.as_json(), ensure_ascii=False) if as_json else tuning_text(found))
+    if not as_json:
+        typer.echo(f"configuration in {out}")
+        typer.echo(f"next: sharepicks train {dataset} --out SNAPSHOT --config {out}")
