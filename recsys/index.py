@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float32]
 
 EXACT_UP_TO = 20_000  # products; exact search of 20,000 × 64 costs about half a millisecond
 LISTS_PER_ROOT = 4.0  # inverted lists per square root of the number of products
-PROBED_FRACTION = 0.25  # of the lists
+PROBED_FRACTION = 0.18  # of the lists
 KMEANS_ITERATIONS = 6
 NO_LENGTH = 1e-6  # of the longest vector: what is shorter is rounding
 POINTS_PER_LIST = 40  # products per list that the lists are learned from

@@ -12,7 +12,6 @@ import numpy as np
 from recsys.domain import Reason, Target
 from recsys.model import Model
 from recsys.scoring import Scoring
-from recsys.sparse import CsrView
 
 MAX_REASONS = 3
 MIN_CO_BUYERS = 2
@@ -35,10 +34,10 @@ def reasons_for(scoring: Scoring, subject: Subject) -> tuple[Reason, ...]:
     found = [
         reason
         for reason in (
-            _circle_ordered(scoring.model, subject),
-            _circle_category(scoring.model, subject),
+            _circle_ordered(scoring, subject),
+            _circle_category(scoring, subject),
             _bought_together(scoring, subject),
-            _own_share_did_well(scoring.model, subject),
+            _own_share_did_well(scoring, subject),
             _ordered_again(scoring, subject),
         )
         if reason is not None
@@ -48,10 +47,11 @@ def reasons_for(scoring: Scoring, subject: Subject) -> tuple[Reason, ...]:
     return tuple(found[:MAX_REASONS])
 
 
-def _circle_ordered(model: Model, subject: Subject) -> Reason | None:
+def _circle_ordered(scoring: Scoring, subject: Subject) -> Reason | None:
     if subject.target != "circle" or subject.owner_row < 0:
         return None
-    n_members = _entry(model.people.circle_orders, "n_members", subject)
+    view = scoring.model.people.circle_orders
+    n_members = scoring.entries_of(view, "n_members", subject.owner_row).get(subject.product_row)
     if n_members is None or n_members < MIN_CIRCLE_MEMBERS:
         return None
     return Reason(
@@ -59,15 +59,17 @@ def _circle_ordered(model: Model, subject: Subject) -> Reason | None:
     )  # fmt: skip
 
 
-def _circle_category(model: Model, subject: Subject) -> Reason | None:
+def _circle_category(scoring: Scoring, subject: Subject) -> Reason | None:
+    model = scoring.model
     if subject.target != "circle" or subject.owner_row < 0 or model.as_of_us is None:
         return None
     category_row = int(model.products.category_row[subject.product_row])
-    categories, counts = model.people.circle_categories.row(subject.owner_row)
-    where = np.flatnonzero(categories == category_row)
-    if not len(where) or counts[where[0]] < MIN_CIRCLE_MEMBERS:
+    n_members = scoring.entries_of(model.people.circle_categories, "data", subject.owner_row).get(
+        category_row
+    )
+    if n_members is None or n_members < MIN_CIRCLE_MEMBERS:
         return None
-    n_members, category = int(counts[where[0]]), model.products.categories[category_row]
+    category = model.products.categories[category_row]
     return Reason(
         "circle_category",
         f"{n_members} of your circle bought from {category} in 30 days",
@@ -96,17 +98,11 @@ def _bought_together(scoring: Scoring, subject: Subject) -> Reason | None:
     )
 
 
-def _entry(view: CsrView, name: str, subject: Subject) -> int | None:
-    """What a further column of an owners × products view holds for the subject; None where nothing stands."""
-    span = view.span(subject.owner_row)
-    where = (view.indices[span] == subject.product_row).nonzero()[0]
-    return int(view.extra[name][span.start + where[0]]) if len(where) else None
-
-
-def _own_share_did_well(model: Model, subject: Subject) -> Reason | None:
+def _own_share_did_well(scoring: Scoring, subject: Subject) -> Reason | None:
     if subject.owner_row < 0:
         return None
-    n_orders = _entry(model.people.shares, "n_orders", subject)
+    view = scoring.model.people.shares
+    n_orders = scoring.entries_of(view, "n_orders", subject.owner_row).get(subject.product_row)
     if n_orders is None or n_orders < 1:
         return None
     return Reason("share_did_well", f"your share of it led to {n_orders} orders", {"n_orders": n_orders})

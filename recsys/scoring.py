@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,7 @@ from recsys.operators import (
     scaled,
 )
 from recsys.profiles import Profiles
+from recsys.sparse import CsrView
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
@@ -158,6 +160,21 @@ class Scoring:
 
     @cached_property
     def _scaled(self) -> dict[tuple[ProfileKind, float], Csr]:
+        return {}
+
+    def entries_of(self, view: CsrView, name: str, owner_row: int) -> Mapping[int, int]:
+        """Column → count of one owner's row in a view: "data" or a further column."""
+        key = (id(view), name, owner_row)
+        if key not in self._entries:
+            span = view.span(owner_row)
+            values = view.data if name == "data" else view.extra[name]
+            self._entries[key] = dict(
+                zip(view.indices[span].tolist(), map(int, values[span].tolist()), strict=True)
+            )
+        return self._entries[key]
+
+    @cached_property
+    def _entries(self) -> dict[tuple[int, str, int], Mapping[int, int]]:
         return {}
 
     def profile_products(self, at: int) -> frozenset[int]:
