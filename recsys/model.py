@@ -118,6 +118,14 @@ class Model:
         factors = [o for o in embeddings if isinstance(o, FactorOperator)]
         return tuple(factors[-1:] or embeddings[-1:])
 
+    def walked(self, profile: ProfileKind) -> tuple[GraphOperator, ...]:
+        """The graph operators of a kind of profile that propose candidates; in a large catalogue the last.
+
+        The others score what is proposed all the same. Measured on Amazon-Electronics (60,000 products).
+        """
+        graphs = [o for o in self.operators if isinstance(o, GraphOperator) and o.profile == profile]
+        return tuple(graphs if self.n_products <= EXACT_UP_TO else graphs[-1:])
+
     def index_of(self, operator: Operator) -> ProductIndex:
         """The searchable products of an embedding, filled when first asked for."""
         if operator.name not in self._indexes:

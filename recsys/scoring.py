@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -229,8 +229,11 @@ class Scoring:
             return np.full(len(pairs), np.nan, dtype=np.float32)
         vectors = self.interest_index.vectors
         best = np.full(len(pairs), -np.inf, dtype=np.float32)
-        for at in range(interests.shape[1]):
-            np.maximum(best, _inner(interests[:, at], vectors, pairs), out=best)
+        for part in _parts(len(pairs)):
+            near = vectors[pairs.product[part]]  # read once for all interests
+            for at in range(interests.shape[1]):
+                found = np.einsum("ij,ij->i", interests[pairs.owner[part], at], near)
+                np.maximum(best[part], found, out=best[part])
         return best
 
     @cached_property
@@ -343,9 +346,13 @@ def divided(values: Floats, by: Floats) -> Floats:
 
 
 def _inner(left: Floats, right: Floats, pairs: Pairs) -> Floats:
-    step = 1 << 16  # keeps the gathered vectors inside the cache
     out = np.empty(len(pairs), dtype=np.float32)
-    for start in range(0, len(pairs), step):
-        part: slice[Any, Any, Any] = slice(start, start + step)
+    for part in _parts(len(pairs)):
         np.einsum("ij,ij->i", left[pairs.owner[part]], right[pairs.product[part]], out=out[part])
     return out
+
+
+def _parts(n_pairs: int) -> Iterator[slice]:
+    """Runs of pairs whose gathered vectors stay inside the cache."""
+    step = 1 << 16
+    return (slice(start, start + step) for start in range(0, n_pairs, step))

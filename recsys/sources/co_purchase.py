@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from recsys.operators import GraphOperator
 from recsys.scoring import Proposals, Scoring
 from recsys.sources.seam import joined
 
 
 class CoPurchase:
-    """The best of each graph operator over orders."""
+    """The best of the graph operators over orders."""
 
     name = "co_purchase"
 
     def propose(self, scoring: Scoring, n: int) -> Proposals:
-        """The n best products of each co-purchase operator."""
-        return joined(
-            scoring.top(operator, n)
-            for operator in scoring.model.operators
-            if isinstance(operator, GraphOperator) and operator.profile == "orders"
-        )
+        """The n best products of each."""
+        return joined(scoring.top(operator, n) for operator in scoring.model.walked("orders"))
