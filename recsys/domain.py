@@ -68,6 +68,7 @@ class Pick:
     reasons: tuple[Reason, ...]
     propensity: float = 1.0
     value_score: float | None = None
+    good_value: Mapping[str, float | int | str | None] | None = None  # the figures behind value_score
 
 
 @dataclass(frozen=True, slots=True)

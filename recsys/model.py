@@ -18,6 +18,7 @@ from scipy import sparse
 from recsys.columns import StringColumn
 from recsys.domain import Target
 from recsys.errors import SnapshotError
+from recsys.good_value import GoodValue
 from recsys.ids import IdList
 from recsys.index import EXACT_UP_TO, Lists, ProductIndex, build_index
 from recsys.operators import EmbeddingOperator, FactorOperator, GraphOperator, Operator, ProfileKind
@@ -91,6 +92,7 @@ class Model:
     interests: Interests | None = None
     lists: Mapping[str, Lists] = field(default_factory=dict)  # operator name → how its products are searched
     settings: Mapping[str, Any] = field(default_factory=dict)
+    value: GoodValue | None = None  # None: nothing tells how orders ended
 
     @property
     def n_products(self) -> int:

@@ -9,6 +9,8 @@ from weakref import WeakKeyDictionary
 
 from recsys.domain import Target
 from recsys.errors import SnapshotError
+from recsys.good_value import PRODUCT_ARRAYS as VALUE_ARRAYS
+from recsys.good_value import GoodValue
 from recsys.index import Lists
 from recsys.model import Interests, Model, People, Products
 from recsys.operators import FactorOperator, GraphOperator, Operator, ProjectionOperator
@@ -50,14 +52,34 @@ def write_model(writer: SnapshotWriter, model: Model, supplier_ids: Any) -> None
     for name, lists in model.lists.items():
         writer.array(f"lists_{name}_centres", lists.centres, (None, None))
         writer.array(f"lists_{name}_row", lists.list_row, "products")
+    if model.value is not None:
+        _write_value(writer, model.value)
     specs = [_write_operator(writer, operator) for operator in model.operators]
     rankers = {target: _write_ranker(writer, target, ranker) for target, ranker in model.rankers.items()}
     described = {
         "as_of_us": model.as_of_us, "operators": specs, "rankers": rankers, "settings": dict(model.settings),
         "lists": sorted(model.lists),
+        "value": None if model.value is None else [[n, w] for n, w in model.value.weights.items()],
         "interests": None if model.interests is None else model.interests.operator,
     }  # fmt: skip
     writer.text(MODEL_TEXT, json.dumps(described, indent=1, sort_keys=True) + "\n")
+
+
+def _write_value(writer: SnapshotWriter, value: GoodValue) -> None:
+    for name in VALUE_ARRAYS:
+        writer.array(f"value_{name}", getattr(value, name), "products")
+    writer.array("value_rates", value.rates, ("products", None))
+    writer.csr("value_sets", value.sets, None, "products")
+
+
+def _read_value(snapshot: Snapshot, weights: list[tuple[str, float]] | None) -> GoodValue | None:
+    if weights is None:
+        return None
+    arrays = {name: snapshot.array(f"value_{name}") for name in VALUE_ARRAYS}
+    return GoodValue(
+        **arrays, rates=snapshot.array("value_rates"), weights={name: float(w) for name, w in weights},
+        sets=snapshot.csr("value_sets"),
+    )  # fmt: skip
 
 
 def _write_operator(writer: SnapshotWriter, operator: Operator) -> dict[str, Any]:
@@ -117,6 +139,7 @@ def _read_model(snapshot: Snapshot) -> Model:
         rankers={t: _read_ranker(snapshot, t, described["rankers"][t]) for t in get_args(Target)},
         as_of_us=described["as_of_us"], interests=interests, settings=described["settings"],
         lists={name: _read_lists(snapshot, name) for name in described.get("lists", ())},
+        value=_read_value(snapshot, described.get("value")),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from recsys.candidates import Candidates, given
 from recsys.domain import MAX_PICKS_PER_REPLY, Offer, Pick, Query, Reply, Target
 from recsys.errors import QueryError
+from recsys.good_value import summary
 from recsys.model import NO_PRICE, Model
 from recsys.model_files import model_of
 from recsys.profiles import has_profile
@@ -105,9 +106,12 @@ def _pick(scoring: Scoring, ranked: Ranked, at: int, owner_row: int) -> Pick:
     offer = None
     if price != NO_PRICE and products.currency_row[row] >= 0:
         offer = Offer(price, products.currencies[int(products.currency_row[row])])
+    value = scoring.model.value
+    figures = None if value is None else summary(value, row)
     return Pick(
         products.ids[row], products.titles[row], products.categories[int(products.category_row[row])],
         offer, at + 1, float(ranked.score[at]), source, reasons_for(scoring, subject),
+        value_score=None if figures is None else figures["value_score"], good_value=figures,
     )  # fmt: skip
 
 

@@ -80,7 +80,8 @@ def write_batch(
     """Rank the owners and write owner_id, rank (from 1), product_id, score, value_score, source.
 
     Rows stand by owner, then rank. An owner the snapshot does not know gets the popular list. value_score is
-    null until there is a value model. UsageError when `out` cannot be a file or is being written.
+    null where nothing tells how orders ended, or too few products compare. UsageError when `out` cannot be a
+    file or is being written.
     """
     model = model_of(snapshot)
     refuse_bad_output(out)
@@ -182,11 +183,18 @@ def _rank_part(model: Model, owners: _Owners, options: BatchOptions) -> pa.Table
             pa.array(rank),
             strings_of(arrow_strings(model.products.ids), product_row),
             pa.array(score),
-            pa.nulls(len(rank), pa.float64()),
+            _value_scores(model, product_row),
             strings_of(pa.array(SOURCE_NAMES), source),
         ],
         schema=SCHEMA,
     )
+
+
+def _value_scores(model: Model, product_row: Rows) -> pa.Array:
+    if model.value is None:
+        return pa.nulls(len(product_row), pa.float64())
+    scores = np.asarray(model.value.value_score, dtype=np.float64)[product_row]
+    return pa.array(scores, mask=np.isnan(scores))
 
 
 def _rank_rows(model: Model, rows: Rows, options: BatchOptions) -> list[RankedChunk]:

@@ -162,7 +162,7 @@ def batch(
 ) -> None:
     """Rank products for every owner into one Parquet file; stopped half-way, it goes on when run again.
 
-    Columns: owner_id, rank (from 1), product_id, score, value_score (null so far), source. An owner the
+    Columns: owner_id, rank (from 1), product_id, score, value_score, source. An owner the
     snapshot does not know gets the popular list. Finished parts wait in a hidden folder beside FILE,
     .FILE.parts; the same command uses them, any other argument or snapshot starts anew.
     """
@@ -222,6 +222,36 @@ def score(
     typer.echo(f"{done.n_pairs:,} pairs scored in {out}")
     if done.n_unknown:
         typer.echo(f"{done.n_unknown:,} of them name an owner or a product that the snapshot never saw")
+
+
+@app.command("good-value", epilog="Example: sharepicks good-value ./snapshots --out value.parquet")
+def good_value(
+    snapshot: SnapshotFolder,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The Parquet file to write.")],
+    json: AsJson = False,
+) -> None:
+    """Write how good a value each product is: quality for the price really paid, among products like it.
+
+    Columns: product_id, value_score (the share of similar products that are worse value), value_low (its
+    pessimist), quality (the chance that an order ends well), quality_low, return_rate (of the next orders),
+    n_mature (order lines whose time to return is over), n_comparables, price_percentile, badge (good_value,
+    promising). Null where there is no evidence.
+    """
+    from serving.bulk import open_serving
+    from serving.bulk_value import write_values
+
+    opened = open_serving(snapshot)
+    done = write_values(opened, out)
+    if json:
+        _print_json({"path": str(out), "snapshot_id": opened.manifest.snapshot_id, **_as_dict(done)})
+        return
+    typer.echo(f"{done.n_products:,} products in {out}")
+    typer.echo(
+        f"{done.n_scored:,} have a value_score, {done.n_good_value:,} the badge, "
+        f"{done.n_promising:,} are promising"
+    )
+    if not done.n_scored:
+        typer.echo("no scores: good value needs times, prices, and orders of which is known how they ended")
 
 
 @app.command(epilog="Example: sharepicks audience ./snapshots --queries q.csv --out audience.parquet -n 20")

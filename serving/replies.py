@@ -46,7 +46,17 @@ class OfferBody(_Shape):
 class GoodValueBody(_Shape):
     """How good a deal it is."""
 
-    value_score: float = Field(ge=0, le=1)
+    value_score: float | None = Field(ge=0, le=1, description="the share of similar products that are worse")
+    value_low: float | None = Field(ge=0, le=1, description="the same, seen by a pessimist")
+    quality: float | None = Field(ge=0, le=1, description="the chance that an order ends well")
+    quality_low: float | None = Field(ge=0, le=1, description="nine times in ten it is higher")
+    return_rate: float | None = Field(ge=0, le=1, description="of the next orders")
+    n_mature: int = Field(ge=0, description="order lines whose time to return is over")
+    n_comparables: int = Field(ge=0, description="products it was compared with")
+    price_percentile: float | None = Field(
+        ge=0, le=1, description="share of those that cost less by the unit"
+    )
+    badge: str | None = Field(description="good_value or promising")
 
 
 class ReasonBody(_Shape):
@@ -83,6 +93,59 @@ class RecommendBody(_Shape):
     picks: list[PickBody]
 
 
+class PartBody(_Shape):
+    """One bad rate and its weight in quality = 1 − Σ weight · rate."""
+
+    part: str = Field(description="returns, complaints, low_ratings, late or no_rebuy")
+    rate: float
+    weight: float = Field(ge=0)
+
+
+class ArithmeticBody(_Shape):
+    """What stands between the evidence and the score; null where it is not known."""
+
+    parts: list[PartBody]
+    price_minor: float | None = Field(description="after coupons that anyone can use, with shipping")
+    quantity: float = Field(description="units in it")
+    unit: str | None = Field(description="g, ml or piece")
+    unit_price_minor: float | None
+    fair_unit_price_minor: float | None = Field(description="what goods of equal quality and size cost")
+    low_30_minor: float | None
+    median_30_minor: float | None
+    public_price_minor: float | None
+    price_of_quality: float | None
+    quality_floor: float | None
+    worth: float | None
+    worth_spread: float | None
+
+
+class ComparableBody(_Shape):
+    """A product like it, and the chance that it is worse value."""
+
+    product_id: str
+    title: str
+    unit_price_minor: float
+    quality: float
+    worth: float
+    worth_spread: float
+    p_worse: float = Field(ge=0, le=1)
+
+
+class ProductValueBody(_Shape):
+    """The good value of one product, to be worked out by hand."""
+
+    snapshot_id: str
+    as_of: str | None
+    product_id: str
+    title: str
+    category: str
+    currency: str | None
+    formula: str
+    good_value: GoodValueBody | None
+    arithmetic: ArithmeticBody | None
+    comparables: list[ComparableBody]
+
+
 class ReadyBody(_Shape):
     """What serves, and what is wrong with a newer candidate."""
 
@@ -114,13 +177,12 @@ def reply_bytes(reply: Reply, request_id: str, snapshot_id: str, as_of: datetime
 
 def _pick_body(pick: Pick) -> dict[str, Any]:
     offer = pick.offer
-    value = pick.value_score
     return {
         "product": {"product_id": pick.product_id, "title": pick.title, "category": pick.category},
         "offer": None if offer is None else {"price_minor": offer.price_minor, "currency": offer.currency},
         "position": pick.position,
         "score": pick.score,
-        "good_value": None if value is None else {"value_score": value},
+        "good_value": None if pick.good_value is None else dict(pick.good_value),
         "expected": None,
         "reasons": [
             {"code": reason.code, "text": reason.text, "evidence": dict(reason.evidence)}

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from recsys.domain import Query, Reply, Target
 from recsys.errors import SnapshotError
@@ -35,17 +35,21 @@ class Served:
     snapshot_id: str
     as_of: datetime | None
     recommend: Callable[[Query], Reply]
+    explain_value: Callable[[str], Mapping[str, Any] | None] = lambda _product_id: None
 
 
 def open_served(path: Path) -> Served:
     """The snapshot of a folder, verified and able to answer; SnapshotError when it is not."""
+    from recsys.explain_value import explain_value
     from recsys.recommend import recommend
     from recsys.snapshot import open_snapshot
 
     snapshot = open_snapshot(path, verify=True)
     manifest = snapshot.manifest
     as_of = read_as_of(manifest.fields.get("as_of"), path)
-    served = Served(manifest.snapshot_id, as_of, partial(recommend, snapshot))
+    served = Served(
+        manifest.snapshot_id, as_of, partial(recommend, snapshot), partial(explain_value, snapshot)
+    )
     known = snapshot.ids("owners")
     trials = ["a newcomer", *(known[row] for row in range(0, len(known), len(known) // N_TRIALS + 1))]
     try:  # this also builds what is built on first use, before a caller has to wait for it

@@ -25,6 +25,7 @@ from recsys.threads import thread_count
 from training.assemble import assemble, lists_of
 from training.audience import fit_audience
 from training.config import Config, config_from
+from training.good_value import good_value
 from training.inputs import Inputs
 from training.learn import SeenAs, fold_count, held_out_folds, learn_rankers, past_moments
 from training.read_inputs import read_inputs
@@ -72,7 +73,10 @@ def train(
             window, inputs.owner_ids, inputs.member_ids, inputs.owner_member, chosen.run.seed, n_threads,
             chosen.audience,
         )  # fmt: skip
+        say("weighing how orders ended")
+        value = good_value(window, inputs, chosen.run.seed)
     model, not_learned = fit_model(dataset, inputs, moment, chosen, n_threads, say)
+    model = replace(model, value=value)
     say("writing the snapshot")
     with SnapshotWriter(out) as writer:
         write_model(writer, model, list(inputs.catalogue.supplier_ids))

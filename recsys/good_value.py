@@ -1,0 +1,117 @@
+"""The good value of every product as a snapshot holds it, and the arithmetic that an owner can check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr
+
+from recsys.sparse import CsrView
+from recsys.value import BADGES, NO_UNIT, UNITS
+
+Floats = npt.NDArray[np.float32]
+PRODUCT_ARRAYS = (
+    "value_score", "value_low", "quality", "quality_low", "return_rate", "n_mature", "n_comparables",
+    "price_percentile", "badge", "worth", "worth_spread", "price", "quantity", "unit", "low_30", "median_30",
+    "fair_price", "public_price", "price_of_quality", "quality_floor", "set_row",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GoodValue:
+    """One entry per product in every array; float NaN where there is no evidence.
+
+    float64: worth (u), price (payable, minor units, for the whole product), quantity (units in it), low_30
+    and median_30 of the payable price, fair_price (by the unit), public_price. float32: the rest. int32:
+    n_mature, n_comparables, set_row (-1 none). int8: badge, unit (-1 none).
+    `rates` float32 (n_products, n_parts) in the order of `weights`: quality = 1 − Σ weight · rate.
+    """
+
+    value_score: Floats
+    value_low: Floats
+    quality: Floats
+    quality_low: Floats
+    return_rate: Floats
+    n_mature: npt.NDArray[np.int32]
+    n_comparables: npt.NDArray[np.int32]
+    price_percentile: Floats
+    badge: npt.NDArray[np.int8]
+    worth: npt.NDArray[np.float64]
+    worth_spread: Floats
+    price: npt.NDArray[np.float64]
+    quantity: npt.NDArray[np.float64]
+    unit: npt.NDArray[np.int8]
+    low_30: npt.NDArray[np.float64]
+    median_30: npt.NDArray[np.float64]
+    fair_price: npt.NDArray[np.float64]
+    public_price: npt.NDArray[np.float64]
+    price_of_quality: Floats
+    quality_floor: Floats
+    set_row: npt.NDArray[np.int32]
+    rates: Floats
+    weights: Mapping[str, float]
+    sets: CsrView
+
+    def badge_of(self, row: int) -> str | None:
+        """The name of a product's badge."""
+        return BADGES[int(self.badge[row])]
+
+    def comparables_of(self, row: int) -> npt.NDArray[np.int32]:
+        """Rows of the products it is compared with; none when there are too few."""
+        if self.set_row[row] < 0:
+            return np.zeros(0, dtype=np.int32)
+        others = self.sets.row(int(self.set_row[row]))[0]
+        return np.asarray(others[others != row])
+
+
+def summary(value: GoodValue, row: int) -> dict[str, Any]:
+    """The good value of one product in a few figures; None where there is no evidence."""
+    return {
+        "value_score": _number(value.value_score[row]), "value_low": _number(value.value_low[row]),
+        "quality": _number(value.quality[row]), "quality_low": _number(value.quality_low[row]),
+        "return_rate": _number(value.return_rate[row]), "n_mature": int(value.n_mature[row]),
+        "n_comparables": int(value.n_comparables[row]),
+        "price_percentile": _number(value.price_percentile[row]), "badge": value.badge_of(row),
+    }  # fmt: skip
+
+
+def arithmetic(value: GoodValue, row: int) -> dict[str, Any]:
+    """Every figure between the evidence and the score, so that it can be worked out by hand.
+
+    quality = 1 − Σ weight · rate; unit_price_minor = price_minor / quantity;
+    worth = price_of_quality · ln(quality / (1 − quality)) − ln(unit_price_minor).
+    """
+    parts = [
+        {"part": name, "rate": float(value.rates[row, place]), "weight": weight}
+        for place, (name, weight) in enumerate(value.weights.items())
+    ]
+    unit = int(value.unit[row])
+    price, quantity = float(value.price[row]), float(value.quantity[row])
+    return {
+        "parts": parts, "price_minor": _number(value.price[row]), "quantity": quantity,
+        "unit": None if unit == NO_UNIT else UNITS[unit], "unit_price_minor": _number(price / quantity),
+        "fair_unit_price_minor": _number(value.fair_price[row]),
+        "low_30_minor": _number(value.low_30[row]), "median_30_minor": _number(value.median_30[row]),
+        "public_price_minor": _number(value.public_price[row]),
+        "price_of_quality": _number(value.price_of_quality[row]),
+        "quality_floor": _number(value.quality_floor[row]),
+        "worth": _number(value.worth[row]), "worth_spread": _number(value.worth_spread[row]),
+    }  # fmt: skip
+
+
+def beaten(value: GoodValue, row: int) -> Floats:
+    """P(worth of the product > worth of each comparable), in the order of `comparables_of`.
+
+    Φ((worth − its worth) / √(spread² + its spread²)); the mean of them is the value_score.
+    """
+    others = value.comparables_of(row)
+    spread = np.hypot(value.worth_spread[row], value.worth_spread[others])
+    return np.asarray(ndtr((value.worth[row] - value.worth[others]) / np.maximum(spread, 1e-9)))
+
+
+def _number(value: Any) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,70 @@
+"""The good value of every product as one Parquet file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from recsys.model_files import model_of
+from recsys.snapshot import Snapshot
+from recsys.value import BADGES, GOOD_VALUE, PROMISING
+from serving.bulk import arrow_strings, refuse_bad_output, whole_parquet
+
+FIGURES = ("value_score", "value_low", "quality", "quality_low", "return_rate")
+SCHEMA = pa.schema(
+    [
+        ("product_id", pa.string()),
+        *((name, pa.float64()) for name in FIGURES),
+        ("n_mature", pa.int32()), ("n_comparables", pa.int32()), ("price_percentile", pa.float64()),
+        ("badge", pa.string()),
+    ]
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSummary:
+    """What was written."""
+
+    n_products: int
+    n_scored: int
+    n_good_value: int
+    n_promising: int
+
+
+def write_values(snapshot: Snapshot, out: Path) -> ValueSummary:
+    """Write one row for each product, in the order of the ids; UsageError when `out` cannot be a file."""
+    model = model_of(snapshot)
+    refuse_bad_output(out)
+    ids, n = arrow_strings(model.products.ids), len(model.products)
+    value = model.value
+    if value is None:
+        table = pa.table(
+            [ids.cast(pa.string()), *(pa.nulls(n, field.type) for field in list(SCHEMA)[1:])], schema=SCHEMA
+        )
+        scored = badge = np.zeros(n, dtype=np.int8)
+    else:
+        badge, scored = np.asarray(value.badge), ~np.isnan(value.value_score)
+        table = pa.table(
+            [
+                ids.cast(pa.string()),
+                *(_figures(getattr(value, name)) for name in FIGURES),
+                pa.array(value.n_mature), pa.array(value.n_comparables), _figures(value.price_percentile),
+                pa.array(BADGES, pa.string()).take(pa.array(badge.astype(np.int64))),
+            ],
+            schema=SCHEMA,
+        )  # fmt: skip
+    with whole_parquet(out, SCHEMA) as writer:
+        writer.write_table(table)
+    return ValueSummary(
+        n, int(scored.sum()), int((badge == GOOD_VALUE).sum()), int((badge == PROMISING).sum())
+    )
+
+
+def _figures(values: npt.NDArray[Any]) -> pa.Array:
+    found = np.asarray(values, dtype=np.float64)
+    return pa.array(found, mask=np.isnan(found))

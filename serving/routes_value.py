@@ -1,0 +1,52 @@
+"""The storefront's call for one product: why it is good value, or is not."""
+
+from __future__ import annotations
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from serving.errors import STATUS_OF, ServiceError
+from serving.gate import read_path_id, read_query
+from serving.replies import OPTIONS, ErrorBody, ProductValueBody
+from serving.service import SNAPSHOT_ID, Service
+
+PRODUCTS = "/v1/products/"
+END = "/good-value"
+NO_STORE = {"cache-control": "no-store"}
+PRODUCT_ID = {
+    "name": "product_id", "in": "path", "required": True, "description": "a product",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+}  # fmt: skip
+
+
+def value_router(service: Service) -> APIRouter:
+    """The route, bound to one service."""
+    router = APIRouter(tags=["products"])
+
+    @router.get(
+        PRODUCTS + "{product_id:path}" + END,
+        summary="Why a product is good value, with the comparables and the arithmetic",
+        response_model=ProductValueBody,
+        responses={
+            STATUS_OF[code]: {"model": ErrorBody, "description": code}
+            for code in ("invalid", "not_found", "internal", "not_ready")
+        },
+        openapi_extra={"parameters": [PRODUCT_ID]},
+    )
+    async def good_value(request: Request) -> Response:
+        """Everything to work the score out by hand; 404 when the snapshot does not know the product."""
+        product_id = read_path_id(request, "product_id", PRODUCTS, END)
+        read_query(request, ())
+        served = service.keeper.served
+        if served is None:
+            raise ServiceError("not_ready", "no usable snapshot serves yet; /readyz says what is missing")
+        request.scope[SNAPSHOT_ID] = served.snapshot_id
+        found = served.explain_value(product_id)
+        if found is None:
+            raise ServiceError("not_found", "the snapshot does not know this product")
+        body = orjson.dumps(
+            {"snapshot_id": served.snapshot_id, "as_of": served.as_of, **found}, option=OPTIONS
+        )
+        return Response(body, headers=NO_STORE, media_type="application/json")
+
+    return router
