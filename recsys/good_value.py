@@ -14,6 +14,7 @@ from recsys.sparse import CsrView
 from recsys.value import BADGES, NO_UNIT, UNITS
 
 Floats = npt.NDArray[np.float32]
+NONE = -1.0  # what stands where there is no evidence
 PRODUCT_ARRAYS = (
     "value_score", "value_low", "quality", "quality_low", "return_rate", "n_mature", "n_comparables",
     "price_percentile", "badge", "worth", "worth_spread", "price", "quantity", "unit", "low_30", "median_30",
@@ -23,7 +24,8 @@ PRODUCT_ARRAYS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GoodValue:
-    """One entry per product in every array; float NaN where there is no evidence.
+    """One entry per product in every array; -1 where there is no evidence (a snapshot holds
+    finite numbers only); `worth` and its spread are 0 where the price is -1.
 
     float64: worth (u), price (payable, minor units, for the whole product), quantity (units in it), low_30
     and median_30 of the payable price, fair_price (by the unit), public_price. float32: the rest. int32:
@@ -99,7 +101,8 @@ def arithmetic(value: GoodValue, row: int) -> dict[str, Any]:
         "public_price_minor": _number(value.public_price[row]),
         "price_of_quality": _number(value.price_of_quality[row]),
         "quality_floor": _number(value.quality_floor[row]),
-        "worth": _number(value.worth[row]), "worth_spread": _number(value.worth_spread[row]),
+        "worth": float(value.worth[row]) if price >= 0 else None,
+        "worth_spread": _number(value.worth_spread[row]) if price >= 0 else None,
     }  # fmt: skip
 
 
@@ -114,4 +117,4 @@ def beaten(value: GoodValue, row: int) -> Floats:
 
 
 def _number(value: Any) -> float | None:
-    return None if np.isnan(value) else float(value)
+    return None if value < 0 else float(value)

@@ -69,7 +69,7 @@ def marks_of(together: Floats, by_member: Floats, quantity: Floats, delay_days: 
 def neighbour_rate(graph: CsrView, n_returns: Floats, exposure: Floats) -> Floats:
     """log of the rate among the products bought by the same people over the overall one; 0 without any.
 
-    Each neighbour's count is damped like one of `DEFAULT_STRENGTH` lines, so that no bestseller speaks for all.
+    Each neighbour's count is damped as by `DEFAULT_STRENGTH` lines, so that no bestseller speaks for all.
     """
     total = max(exposure.sum(), 1.0)
     base = max(n_returns.sum() / total, 1e-6)

@@ -194,7 +194,7 @@ def _value_scores(model: Model, product_row: Rows) -> pa.Array:
     if model.value is None:
         return pa.nulls(len(product_row), pa.float64())
     scores = np.asarray(model.value.value_score, dtype=np.float64)[product_row]
-    return pa.array(scores, mask=np.isnan(scores))
+    return pa.array(scores, mask=scores < 0)
 
 
 def _rank_rows(model: Model, rows: Rows, options: BatchOptions) -> list[RankedChunk]:

@@ -46,9 +46,9 @@ def write_values(snapshot: Snapshot, out: Path) -> ValueSummary:
         table = pa.table(
             [ids.cast(pa.string()), *(pa.nulls(n, field.type) for field in list(SCHEMA)[1:])], schema=SCHEMA
         )
-        scored = badge = np.zeros(n, dtype=np.int8)
+        badge, scored = np.zeros(n, dtype=np.int8), np.zeros(n, dtype=bool)
     else:
-        badge, scored = np.asarray(value.badge), ~np.isnan(value.value_score)
+        badge, scored = np.asarray(value.badge), np.asarray(value.value_score >= 0)
         table = pa.table(
             [
                 ids.cast(pa.string()),
@@ -67,4 +67,4 @@ def write_values(snapshot: Snapshot, out: Path) -> ValueSummary:
 
 def _figures(values: npt.NDArray[Any]) -> pa.Array:
     found = np.asarray(values, dtype=np.float64)
-    return pa.array(found, mask=np.isnan(found))
+    return pa.array(found, mask=found < 0)

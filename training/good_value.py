@@ -12,7 +12,7 @@ from features.columns.payable import payable
 from features.columns.products import ProductColumns, product_columns
 from features.graphs.substitutes import Substitutes, substitutes
 from features.window import Window
-from recsys.good_value import GoodValue
+from recsys.good_value import NONE, GoodValue
 from recsys.quality import Floats
 from recsys.sparse import CsrView
 from recsys.value import (
@@ -61,9 +61,11 @@ def good_value(window: Window, inputs: Inputs, seed: int) -> GoodValue | None:
         return_rate=_single(_where(fitted, evidence)),
         n_mature=fitted.outcomes.n_mature, n_comparables=scores.n_comparables,
         price_percentile=_single(scores.price_percentile), badge=badges(scores, proof),
-        worth=u, worth_spread=_single(spread), price=paid.price, quantity=paid.quantity, unit=paid.unit,
-        low_30=paid.low_30, median_30=paid.median_30, fair_price=hedonic.fair_price,
-        public_price=paid.public_price, price_of_quality=_single(hedonic.price_of_quality),
+        worth=np.nan_to_num(u), worth_spread=np.nan_to_num(spread).astype(np.float32),
+        price=_double(paid.price), quantity=paid.quantity, unit=paid.unit,
+        low_30=_double(paid.low_30), median_30=_double(paid.median_30),
+        fair_price=_double(hedonic.fair_price),
+        public_price=_double(paid.public_price), price_of_quality=_single(hedonic.price_of_quality),
         quality_floor=_single(floor), set_row=found.set_row,
         rates=np.stack([_single(fitted.rates[name].mean) for name in weights], axis=1),
         weights=weights, sets=found.sets,
@@ -125,4 +127,8 @@ def _order(inputs: Inputs) -> npt.NDArray[np.int64]:
 
 
 def _single(values: Floats) -> npt.NDArray[np.float32]:
-    return np.asarray(values, dtype=np.float32)
+    return np.nan_to_num(values, nan=NONE).astype(np.float32)
+
+
+def _double(values: Floats) -> Floats:
+    return np.nan_to_num(values, nan=NONE)

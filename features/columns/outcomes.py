@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import ibis
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from features.arrays import Array
@@ -129,13 +130,14 @@ def _lines(window: Window, at: int) -> ibis.Table:
     orders = orders.filter(epoch_seconds(orders.order_time) <= at)
     ordered, delivered = epoch_seconds(orders.order_time), epoch_seconds(orders.delivered_time)
     seen = delivered.notnull() & (delivered <= at)
+    slow = delivered - ordered > DELIVERY_DAYS * SECONDS_PER_DAY
     has_delivery = window.has("orders", "delivered_time")
     start = ibis.ifelse(seen, delivered, ibis.null("int64")) if has_delivery else ordered
     orders = orders.select(
         "order_code", "product_row", "member_row", "is_self", "quantity", "price_minor",
         ordered=ordered, start=start,
         n_delivered=seen.fill_null(False).cast("int64"),
-        n_late=(seen & (delivered - ordered > DELIVERY_DAYS * SECONDS_PER_DAY)).fill_null(False).cast("int64"),
+        n_late=(seen & slow).fill_null(False).cast("int64"),
     )  # fmt: skip
     products = window.table("products")
     days = products.select(days_of="product_row", days=products.return_days.fill_null(DEFAULT_RETURN_DAYS))
@@ -187,7 +189,7 @@ def _returned(window: Window, lines: ibis.Table, at: int) -> ReturnedLines:
     )
 
 
-def _maturity(window: Window, lines: ibis.Table, returned: ReturnedLines) -> Array:
+def _maturity(window: Window, lines: ibis.Table, returned: ReturnedLines) -> npt.NDArray[np.float64]:
     """The fraction of returns usually seen by each whole day of age."""
     ages = lines.filter(lines.age_day.notnull())
     found = window.engine.fetch(ages.group_by("age_day").agg(n=ages.count()), ("age_day",))
@@ -195,12 +197,11 @@ def _maturity(window: Window, lines: ibis.Table, returned: ReturnedLines) -> Arr
     n_at_age[found["age_day"]] = found["n"]
     days = np.minimum(returned.delay_days.astype(np.int64), MAX_AGE_DAYS)
     n_back = np.bincount(days, minlength=MAX_AGE_DAYS + 1).astype(np.float64)
-    curve: Array = maturity_by_age(n_at_age, n_back)
-    return curve
+    return maturity_by_age(n_at_age, n_back)
 
 
 def _units(curve: Array) -> Array:
-    return np.rint(curve * WEIGHT_UNIT).astype(np.int64)
+    return np.asarray(np.rint(curve * WEIGHT_UNIT), dtype=np.int64)
 
 
 def _complaints(window: Window, lines: ibis.Table, at: int) -> ibis.Table:
