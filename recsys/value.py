@@ -123,6 +123,8 @@ def scores_of(found: Comparables, u: Floats, spread: Floats, unit_price: Floats)
     count = np.zeros(n, dtype=np.int32)
     rows = np.flatnonzero(found.set_row >= 0)
     rows = rows[np.argsort(found.set_row[rows], kind="stable")]
+    if not len(rows):
+        return Scores(score, low, percentile, count)
     cuts = np.r_[0, np.flatnonzero(np.diff(found.set_row[rows])) + 1, len(rows)]
     for begin, stop in pairwise(cuts.tolist()):
         others = found.sets.row(int(found.set_row[rows[begin]]))[0]
