@@ -34,6 +34,8 @@ def gates(model: Model, profiles: Profiles, query: Query) -> Mapping[str, Gate]:
     closed: dict[str, Gate] = {}
     if model.sold_out is not None:
         closed["out_of_stock"] = model.sold_out
+    if model.low_quality is not None:
+        closed["low_quality"] = model.low_quality
     shared = _shared_recently(model, profiles, query)
     if shared is not None:
         closed["shared_recently"] = shared

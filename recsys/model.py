@@ -24,6 +24,7 @@ from recsys.index import EXACT_UP_TO, Lists, ProductIndex, build_index
 from recsys.operators import EmbeddingOperator, FactorOperator, GraphOperator, Operator, ProfileKind
 from recsys.ranker import Ranker
 from recsys.sparse import CsrView
+from recsys.value import MIN_MATURE
 
 Array = npt.NDArray[Any]
 NO_PRICE = -1
@@ -151,7 +152,7 @@ class Model:
         for found in self.operators:
             if not isinstance(found, GraphOperator):
                 self.lengths_of(found)
-        _ = self.by_popularity, self.sold_out
+        _ = self.by_popularity, self.sold_out, self.low_quality
 
     @cached_property
     def _lengths(self) -> dict[str, npt.NDArray[np.float32]]:
@@ -170,6 +171,19 @@ class Model:
     def sold_out(self) -> npt.NDArray[np.bool_] | None:
         """Which products are known to be out of stock: bool (n_products,); None when none is."""
         found = np.asarray(self.products.stock == 0)
+        return found if found.any() else None
+
+    @cached_property
+    def low_quality(self) -> npt.NDArray[np.bool_] | None:
+        """Which products end badly so often, on 20 mature orders or more, that no price makes up for it.
+
+        bool (n_products,); None when none does.
+        """
+        if self.value is None:
+            return None
+        found = np.asarray(self.value.quality < self.value.quality_floor) & (
+            self.value.n_mature >= MIN_MATURE
+        )
         return found if found.any() else None
 
     @cached_property

@@ -27,7 +27,7 @@ MIN_MATURE = 20
 BADGE_VALUE_LOW = 0.6
 PROMISING_VALUE = 0.6
 PROVEN_LINES = 100  # mature lines after which a supplier may vouch for what is new
-BAD_TIMES = 2.0  # the floor of quality: twice as bad as is usual in the category
+BAD_TIMES = 3.0  # the floor of quality: three times as bad as is usual in the category
 NO_BADGE, GOOD_VALUE, PROMISING = 0, 1, 2
 BADGES = (None, "good_value", "promising")
 CHUNK = 8_192
@@ -150,7 +150,7 @@ def _chance(gap: Floats, spread: Floats) -> Floats:
 
 
 def floor_of(quality: Quality, category_row: Rows, exposure: Floats) -> Floats:
-    """The lowest quality that may be picked in each product's category: twice as bad as is usual there."""
+    """The lowest quality that may be picked of each category: three times as bad as is usual there."""
     n = int(category_row.max(initial=-1)) + 1
     weight = exposure + 1.0
     lines = np.bincount(category_row, weight, n)

@@ -18,6 +18,7 @@ from recsys.domain import Offer, Pick, Reply
 FALLBACKS = {"popular": "nothing is known of this owner or her circle: these are what most people order"}
 SHORTER = {
     "out_of_stock": "the rest of what was found for her is out of stock",
+    "low_quality": "the rest of what was found for her ends badly too often",
     "shared_recently": "the rest of what was found for her she shared in the last 14 days",
     "ordered_before": "the rest of what was found for her she ordered before",
     "other_category": "no more of what was found for her lies in that category",

@@ -156,10 +156,10 @@ def test_a_new_product_of_a_proven_supplier_is_promising_and_has_no_badge() -> N
     assert badges(GOOD, proof(n_mature=np.zeros(9, dtype=np.int32)))[0] == NO_BADGE
 
 
-def test_the_floor_is_twice_as_bad_as_usual() -> None:
+def test_the_floor_is_three_times_as_bad_as_usual() -> None:
     quality = Quality(np.array([0.95, 0.95, 0.8, 0.8]), np.full(4, 0.7))
     rows = np.array([0, 0, 1, 1], dtype=np.int32)
-    assert floor_of(quality, rows, np.full(4, 10.0)) == pytest.approx([0.9, 0.9, 0.6, 0.6])
+    assert floor_of(quality, rows, np.full(4, 10.0)) == pytest.approx([0.85, 0.85, 0.4, 0.4])
 
 
 def test_a_price_counts_in_the_median_by_the_time_it_held() -> None:

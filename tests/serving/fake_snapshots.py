@@ -20,6 +20,11 @@ from serving.snapshots import Served
 AS_OF = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 KNOWN_OWNER = "owner-1"
 
+GOOD_VALUE = {
+    "value_score": 0.75, "value_low": 0.5, "quality": 0.97, "quality_low": 0.95, "return_rate": 0.02,
+    "n_mature": 40, "n_comparables": 12, "price_percentile": 0.25, "badge": None,
+}  # fmt: skip
+
 
 def fake_recommend(snapshot_id: str, query: Query) -> Reply:
     """Picks whose titles name the snapshot they came from."""
@@ -37,6 +42,7 @@ def fake_recommend(snapshot_id: str, query: Query) -> Reply:
             source="taste" if position % 2 else "popular",
             reasons=(Reason("bought_together", "bought together by 214 people", {"n_people": 214}),),
             value_score=0.75 if position == 1 else None,
+            good_value=GOOD_VALUE if position == 1 else None,
         )
         for position, product_id in enumerate(wanted[: query.n], start=1)
     )

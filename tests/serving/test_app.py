@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from asgi_caller import Caller
-from fake_snapshots import KNOWN_OWNER, make_app, open_fake, write_fake
+from fake_snapshots import GOOD_VALUE, KNOWN_OWNER, make_app, open_fake, write_fake
 from fastapi import FastAPI
 
 from recsys.pointer import promote
@@ -40,7 +40,7 @@ def test_a_reply_has_every_documented_field(caller: Caller) -> None:
         "offer": {"price_minor": 1990, "currency": "CNY"},
         "position": 1,
         "score": 1.0,
-        "good_value": {"value_score": 0.75},
+        "good_value": GOOD_VALUE,
         "expected": None,
         "reasons": [
             {
@@ -169,7 +169,8 @@ def test_metrics_count_requests_sources_fallbacks_and_swaps(app: FastAPI, regist
 def test_the_openapi_document_describes_every_parameter_and_body(caller: Caller) -> None:
     document = caller.get("/openapi.json").json()
     assert set(document["paths"]) == {
-        "/v1/owners/{owner_id}/recommend", "/v1/owners/{owner_id}/rank", "/healthz", "/readyz", "/metrics",
+        "/v1/owners/{owner_id}/recommend", "/v1/owners/{owner_id}/rank",
+        "/v1/products/{product_id}/good-value", "/healthz", "/readyz", "/metrics",
     }  # fmt: skip
     recommend = document["paths"]["/v1/owners/{owner_id}/recommend"]["get"]
     names = [parameter["name"] for parameter in recommend["parameters"]]
