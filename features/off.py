@@ -7,8 +7,9 @@ from collections.abc import Collection
 # (what needs it, table, column or None for the whole table)
 NEEDS: tuple[tuple[str, str, str | None], ...] = (
     ("taste and co-purchase", "orders", None),
+    ("rising and rebuy-due products", "orders", None),
     ("picks for a circle", "circle", None),
-    ("share graph and share fatigue", "shares", None),
+    ("share graph, share fatigue and what similar owners sold", "shares", None),
     ("clicks and reactions to shares", "share_events", None),
     ("prices, price history and earnings", "offers", None),
     ("earnings from commission", "offers", "commission_rate"),
@@ -16,6 +17,7 @@ NEEDS: tuple[tuple[str, str, str | None], ...] = (
     ("stock gate", "stock", None),
     ("owner profiles and the upline fallback", "owners", None),
     ("the upline fallback", "owners", "upline_owner_id"),
+    ("the region fallback", "owners", "region"),
     ("supplier quality and new products of proven suppliers", "suppliers", None),
     ("supplier of a product", "products", "supplier_id"),
     ("price per unit of measure", "products", "unit_quantity"),
@@ -25,7 +27,7 @@ NEEDS: tuple[tuple[str, str, str | None], ...] = (
     ("return rates", "returns", None),
     ("ratings", "reviews", None),
     ("complaint rates", "complaints", None),
-    ("group buys", "group_buys", None),
+    ("group buys and their chances", "group_buys", None),
     ("members of group buys", "group_buy_joins", None),
     ("learning from what was shown", "impressions", None),
 )
@@ -45,7 +47,12 @@ def what_is_off(
         if (table, column) not in filled:
             off.append((feature, f"{table} is absent" if column is None else f"{table}.{column} is absent"))
     if timeless:
-        off.append(("seasons, decay, rising, rebuy-due and evaluation by time", "the dataset is timeless"))
+        off.append(
+            (
+                "seasons, decay, rising, rebuy-due, new and cold products, evaluation by time",
+                "the dataset is timeless",
+            )
+        )
     if priceless:
         off.append(("good value, price gates and test orders", "the dataset is priceless"))
     return tuple(off)

@@ -20,6 +20,7 @@ from recsys.opening import Mask, Open
 from recsys.operators import Csr
 from recsys.profiles import Profiles
 from recsys.scoring import Pairs, values_at
+from recsys.sparse import CsrView
 
 Gate = Mask | Csr  # products closed for all: bool (n_products,); or pairs closed: owners × products, 1 each
 
@@ -99,5 +100,17 @@ def _shared_recently(model: Model, profiles: Profiles, query: Query) -> Csr | No
     known = profiles.owner_rows[profiles.owner_rows >= 0]
     last_time = model.people.shares.extra["last_time"][model.people.shares.positions(known)]
     recent.data = ((last_time > earliest_us) & (last_time <= now_us)).astype(np.float32)
+    if model.signals.one_short is not None:  # one more member fills it: worth saying again
+        recent = _without_short_groups(recent, model.signals.one_short, profiles.owner_rows, now_us)
     recent.eliminate_zeros()
     return recent if recent.nnz else None
+
+
+def _without_short_groups(
+    recent: Csr, one_short: CsrView, owner_rows: npt.NDArray[np.int32], now_us: int
+) -> Csr:
+    """The pairs less those of which the owner has an open group that lacks one member."""
+    groups = as_csr(one_short, owner_rows)
+    expire = one_short.extra["expire_time"][one_short.positions(owner_rows[owner_rows >= 0])]
+    groups.data = (expire > now_us).astype(np.float32)
+    return recent - recent.multiply(groups).tocsr() if groups.nnz else recent

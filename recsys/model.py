@@ -23,6 +23,7 @@ from recsys.ids import IdList
 from recsys.index import EXACT_UP_TO, Lists, ProductIndex, build_index
 from recsys.operators import EmbeddingOperator, FactorOperator, GraphOperator, Operator, ProfileKind
 from recsys.ranker import Ranker
+from recsys.signals import NO_SIGNALS, Signals
 from recsys.sparse import CsrView
 from recsys.value import MIN_MATURE
 
@@ -30,6 +31,7 @@ Array = npt.NDArray[Any]
 NO_PRICE = -1
 UNKNOWN_STOCK = -1
 NO_ROW = -1
+COLD_BELOW = 3  # buyers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +96,7 @@ class Model:
     lists: Mapping[str, Lists] = field(default_factory=dict)  # operator name → how its products are searched
     settings: Mapping[str, Any] = field(default_factory=dict)
     value: GoodValue | None = None  # None: nothing tells how orders ended
+    signals: Signals = NO_SIGNALS
 
     @property
     def n_products(self) -> int:
@@ -166,6 +169,24 @@ class Model:
     def by_popularity(self) -> npt.NDArray[np.int32]:
         """The rows of all products, the most popular first, ties by the smaller row; int32."""
         return np.argsort(-self.products.popularity, kind="stable").astype(np.int32)
+
+    def largest_first(self, signal: str) -> npt.NDArray[np.int32]:
+        """The rows of the products with a positive value of a signal, the largest first; int32."""
+        if signal not in self._largest_first:
+            values = getattr(self.signals, signal)
+            order = np.argsort(-values, kind="stable").astype(np.int32)
+            self._largest_first[signal] = order[values[order] > 0]
+        return self._largest_first[signal]
+
+    @cached_property
+    def _largest_first(self) -> dict[str, npt.NDArray[np.int32]]:
+        return {}
+
+    @cached_property
+    def cold(self) -> npt.NDArray[np.bool_] | None:
+        """Which products have too few buyers to go by: bool (n_products,); None when none is cold."""
+        found = self.products.n_members < COLD_BELOW
+        return found if found.any() else None
 
     @cached_property
     def sold_out(self) -> npt.NDArray[np.bool_] | None:

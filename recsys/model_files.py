@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 from weakref import WeakKeyDictionary
 
@@ -15,6 +15,7 @@ from recsys.index import Lists
 from recsys.model import Interests, Model, People, Products
 from recsys.operators import FactorOperator, GraphOperator, Operator, ProjectionOperator
 from recsys.ranker import Blend, BoostedTrees, Ranker
+from recsys.signals import LAYOUT, Signals, present
 from recsys.snapshot import Snapshot
 from recsys.snapshot_writer import SnapshotWriter
 
@@ -23,7 +24,10 @@ PRODUCT_ARRAYS = (
     "category_row", "supplier_row", "price_minor", "currency_row", "stock", "popularity", "n_orders",
     "n_members", "n_recent_orders", "n_shares",
 )  # fmt: skip
-ROWS_OF = {"category_row": "categories", "supplier_row": "suppliers", "currency_row": "currencies"}
+ROWS_OF = {
+    "category_row": "categories", "supplier_row": "suppliers", "currency_row": "currencies",
+    "upline_row": "owners",
+}  # fmt: skip
 PEOPLE_MATRICES: Mapping[str, tuple[str, str]] = {
     "orders": ("members", "products"), "shares": ("owners", "products"), "circle": ("owners", "members"),
     "circle_orders": ("owners", "products"), "circle_categories": ("owners", "categories"),
@@ -54,11 +58,13 @@ def write_model(writer: SnapshotWriter, model: Model, supplier_ids: Any) -> None
         writer.array(f"lists_{name}_row", lists.list_row, "products")
     if model.value is not None:
         _write_value(writer, model.value)
+    for name in present(model.signals):
+        _write_signal(writer, name, getattr(model.signals, name))
     specs = [_write_operator(writer, operator) for operator in model.operators]
     rankers = {target: _write_ranker(writer, target, ranker) for target, ranker in model.rankers.items()}
     described = {
         "as_of_us": model.as_of_us, "operators": specs, "rankers": rankers, "settings": dict(model.settings),
-        "lists": sorted(model.lists),
+        "lists": sorted(model.lists), "signals": list(present(model.signals)),
         "value": None if model.value is None else [[n, w] for n, w in model.value.weights.items()],
         "interests": None if model.interests is None else model.interests.operator,
     }  # fmt: skip
@@ -80,6 +86,14 @@ def _read_value(snapshot: Snapshot, weights: list[tuple[str, float]] | None) -> 
         **arrays, rates=snapshot.array("value_rates"), weights={name: float(w) for name, w in weights},
         sets=snapshot.csr("value_sets"),
     )  # fmt: skip
+
+
+def _write_signal(writer: SnapshotWriter, name: str, value: Any) -> None:
+    kind, *axes = LAYOUT[name]
+    if kind == "csr":
+        writer.csr(f"signal_{name}", value, *axes)
+    else:
+        writer.array(f"signal_{name}", value, axes[0], rows_of=ROWS_OF.get(name))
 
 
 def _write_operator(writer: SnapshotWriter, operator: Operator) -> dict[str, Any]:
@@ -140,7 +154,13 @@ def _read_model(snapshot: Snapshot) -> Model:
         as_of_us=described["as_of_us"], interests=interests, settings=described["settings"],
         lists={name: _read_lists(snapshot, name) for name in described.get("lists", ())},
         value=_read_value(snapshot, described.get("value")),
+        signals=_read_signals(snapshot, described.get("signals", ())),
     )  # fmt: skip
+
+
+def _read_signals(snapshot: Snapshot, names: Sequence[str]) -> Signals:
+    read = {"csr": snapshot.csr, "array": snapshot.array}
+    return Signals(**{name: read[LAYOUT[name][0]](f"signal_{name}") for name in names})  # type: ignore[arg-type]
 
 
 def _read_lists(snapshot: Snapshot, name: str) -> Lists:

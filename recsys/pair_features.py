@@ -14,6 +14,8 @@ import numpy.typing as npt
 from recsys.model import NO_PRICE, Model
 from recsys.operators import row_sums
 from recsys.scoring import Pairs, Scoring, divided, values_at
+from recsys.signal_scores import content_at, peers_of, rebuy_of
+from recsys.signals import present
 
 Floats = npt.NDArray[np.float32]
 
@@ -25,6 +27,11 @@ DIRECT_FEATURES = (
 )  # fmt: skip
 INTEREST_FEATURE = "interest"
 CIRCLE_FEATURES = ("circle_members_had", "circle_fraction_had", "log_circle_members")
+# feature → the part of the signals that it is read from; a world without that part has no such column
+SIGNAL_FEATURES = {
+    "rising": "rising", "new_proven": "new_proven", "rebuy_due": "rebuy_members", "peers": "peers",
+    "content": "content", "price_outside_band": "price_low",
+}  # fmt: skip
 
 
 def feature_names(model: Model) -> tuple[str, ...]:
@@ -34,14 +41,15 @@ def feature_names(model: Model) -> tuple[str, ...]:
         names += [operator.name, f"{operator.name}_relative"]
     if model.interests is not None:
         names.append(INTEREST_FEATURE)
-    return (*names, *PRODUCT_FEATURES, *PROFILE_FEATURES, *DIRECT_FEATURES, *CIRCLE_FEATURES)
+    names += [*PRODUCT_FEATURES, *PROFILE_FEATURES, *DIRECT_FEATURES, *CIRCLE_FEATURES]
+    return (*names, *(name for name, part in SIGNAL_FEATURES.items() if part in present(model.signals)))
 
 
 def pair_features(scoring: Scoring, pairs: Pairs) -> Floats:
     """float32 (n_pairs, n_features), columns as in `feature_names`; NaN where a feature has no value."""
     columns = [*_operator_columns(scoring, pairs), *_product_columns(scoring.model, pairs)]
     columns += [*_profile_columns(scoring, pairs), *_direct_columns(scoring, pairs)]
-    columns += _circle_columns(scoring, pairs)
+    columns += [*_circle_columns(scoring, pairs), *_signal_columns(scoring, pairs)]
     table = np.empty((len(pairs), len(columns)), dtype=np.float32)
     for at, column in enumerate(columns):
         table[:, at] = column
@@ -102,3 +110,34 @@ def _circle_columns(scoring: Scoring, pairs: Pairs) -> Iterator[Floats]:
     yield had
     yield divided(had, n_members)
     yield np.log1p(n_members)
+
+
+def _signal_columns(scoring: Scoring, pairs: Pairs) -> Iterator[Floats]:
+    """The columns of `SIGNAL_FEATURES`, in its order, of the signals that are there."""
+    signals = scoring.model.signals
+    if signals.rising is not None:
+        yield signals.rising[pairs.product]
+    if signals.new_proven is not None:
+        yield signals.new_proven[pairs.product]
+    if signals.rebuy_members is not None:
+        yield values_at(rebuy_of(scoring), pairs)
+    if signals.peers is not None:
+        yield values_at(peers_of(scoring), pairs)
+    if signals.content is not None:
+        yield content_at(scoring, pairs)
+    if signals.price_low is not None:
+        yield _outside_band(scoring, pairs)
+
+
+def _outside_band(scoring: Scoring, pairs: Pairs) -> Floats:
+    """How far a price lies over (+) or under (-) what her circle usually pays, in logarithms; 0 inside."""
+    model, rows = scoring.model, scoring.profiles.owner_rows
+    low, high = model.signals.price_low, model.signals.price_high
+    assert low is not None and high is not None
+    known = (rows >= 0) & (low[rows] >= 0)
+    floor = np.where(known, low[rows], np.nan).astype(np.float32)[pairs.owner]
+    ceiling = np.where(known, high[rows], np.nan).astype(np.float32)[pairs.owner]
+    price = np.where(model.products.price_minor != NO_PRICE, scoring.log_price, np.nan)[pairs.product]
+    over, under = np.maximum(price - ceiling, 0), np.minimum(price - floor, 0)
+    outside: Floats = (over + under).astype(np.float32)
+    return outside

@@ -3,6 +3,10 @@
 `target="self"`: what the owner herself ordered (and, as evidence, shared). `target="circle"`: what the
 members of her circle ordered, weighted by the tie, and what she shared. An owner without a circle has
 herself as her circle.
+
+Who has no profile is lent one: her own circle's (where the target is herself), that of the owner who brought
+her in, or what circles of her region order. `rung` says which; on the last rung nothing is lent, and what
+many people order is all there is to go by.
 """
 
 from __future__ import annotations
@@ -16,8 +20,14 @@ from scipy import sparse
 
 from recsys.domain import Target
 from recsys.model import Model, as_csr
-from recsys.operators import Csr, row_sums
+from recsys.operators import Csr
 from recsys.sparse import CsrView
+
+Mask = npt.NDArray[np.bool_]
+
+RUNGS = ("own", "circle", "upline", "region", "popular")
+OWN, CIRCLE, UPLINE, REGION, POPULAR = range(len(RUNGS))
+MAX_UPLINES = 3  # who brought in who brought her in …
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,12 +35,14 @@ class Profiles:
     """The profiles of n owners for one target; every matrix is float32 CSR (n, n_products)."""
 
     owner_rows: npt.NDArray[np.int32]  # (n,) -1: an owner the snapshot does not know
+    member_rows: npt.NDArray[np.int32]  # (n,) herself as a member, -1: none
     target: Target
     own_orders: Csr  # what she ordered herself
     shares: Csr  # what she shared
     orders: Csr  # what the target ordered: her or her circle
     evidence: Csr  # orders and shares together, each product at most as heavy as in one of them
     circle_orders: Csr
+    rung: npt.NDArray[np.int8]  # (n,) position in RUNGS
 
     def __len__(self) -> int:
         return len(self.owner_rows)
@@ -50,9 +62,47 @@ def profiles_of(model: Model, owner_rows: npt.NDArray[np.int32], target: Target)
     shares = as_csr(people.shares, owner_rows)
     circle_orders = as_csr(people.circle_orders, owner_rows)
     orders = own_orders if target == "self" else circle_orders
+    evidence = merged(orders, shares)
+    rung = np.full(len(owner_rows), OWN, dtype=np.int8)
+    alone = np.diff(evidence.indptr) == 0
+    if alone.any():
+        lent = _lend(model, owner_rows, alone, rung)
+        orders, evidence = (sparse.csr_array(matrix + lent) for matrix in (orders, evidence))
     return Profiles(
-        owner_rows, target, own_orders, shares, orders, merged(orders, shares), circle_orders
+        owner_rows, member_rows, target, own_orders, shares, orders, evidence, circle_orders, rung
     )  # fmt: skip
+
+
+def _lend(model: Model, owner_rows: npt.NDArray[np.int32], alone: Mask, rung: npt.NDArray[np.int8]) -> Csr:
+    """Profiles for those who have none, float32 CSR (n, n_products); writes into `rung` whose they are."""
+    signals = model.signals
+    lender = np.where(alone, owner_rows, -1).astype(np.int32)
+    served = _has_circle_orders(model, lender)
+    rung[alone] = POPULAR
+    rung[served] = CIRCLE
+    if signals.upline_row is not None:
+        above = lender.copy()
+        for _ in range(MAX_UPLINES):
+            above = np.where((above >= 0) & ~served, signals.upline_row[above], -1).astype(np.int32)
+            found = _has_circle_orders(model, above)
+            lender[found], rung[found] = above[found], UPLINE
+            served |= found
+    lent = as_csr(model.people.circle_orders, np.where(served, lender, -1).astype(np.int32))
+    if signals.region_row is not None and signals.regions is not None:
+        asks = alone & ~served & (owner_rows >= 0)
+        region = np.where(asks, signals.region_row[owner_rows], -1).astype(np.int32)
+        of_region = as_csr(signals.regions, region)
+        rung[np.diff(of_region.indptr) > 0] = REGION
+        lent = sparse.csr_array(lent + of_region)
+    return lent
+
+
+def _has_circle_orders(model: Model, rows: npt.NDArray[np.int32]) -> Mask:
+    """Whether the circle of each owner ordered anything; not for a row of -1."""
+    found = rows >= 0
+    indptr = model.people.circle_orders.indptr
+    found[found] = indptr[rows[found] + 1] > indptr[rows[found]]
+    return found
 
 
 def merged(orders: Csr, shares: Csr) -> Csr:
@@ -60,11 +110,6 @@ def merged(orders: Csr, shares: Csr) -> Csr:
     if not shares.nnz:
         return orders
     return sparse.csr_array(orders.maximum(shares))
-
-
-def has_profile(profiles: Profiles) -> npt.NDArray[np.bool_]:
-    """(n,) whether there is anything to score by."""
-    return np.asarray(row_sums(profiles.evidence) > 0)
 
 
 def unweighted(view: CsrView) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from recsys.domain import Reason, Target
 from recsys.model import Model
 from recsys.scoring import Scoring
+from recsys.signal_reasons import signal_reasons
 
 MAX_REASONS = 3
 MIN_CO_BUYERS = 2
@@ -31,7 +32,9 @@ class Subject:
 
 def reasons_for(scoring: Scoring, subject: Subject) -> tuple[Reason, ...]:
     """At least one reason, at most `MAX_REASONS`, the most telling first."""
-    found = [
+    moving = list(signal_reasons(scoring.model, subject.owner_row, subject.product_row, subject.target))
+    found = [reason for reason in moving if reason.code == subject.source]  # what brought it comes first
+    found += [
         reason
         for reason in (
             _circle_ordered(scoring, subject),
@@ -42,6 +45,7 @@ def reasons_for(scoring: Scoring, subject: Subject) -> tuple[Reason, ...]:
         )
         if reason is not None
     ]
+    found += [reason for reason in moving if reason.code != subject.source]
     if len(found) < MAX_REASONS:
         found.append(_popular(scoring.model, subject))
     return tuple(found[:MAX_REASONS])

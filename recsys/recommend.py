@@ -14,7 +14,7 @@ from recsys.errors import QueryError
 from recsys.good_value import summary
 from recsys.model import NO_PRICE, Model
 from recsys.model_files import model_of
-from recsys.profiles import has_profile
+from recsys.profiles import OWN, RUNGS
 from recsys.ranking import Ranked, chunk_size, rank, scoring_of
 from recsys.reasons import Subject, reasons_for
 from recsys.scoring import Scoring, places_within
@@ -43,7 +43,8 @@ class RankedChunk:
 def recommend(snapshot: Snapshot, query: Query) -> Reply:
     """The picks for one owner, best first; never empty without `shorter_because`.
 
-    An owner the snapshot does not know, or knows nothing of, gets the popular list and `fallback` says so.
+    An owner of whom the snapshot knows nothing is lent a profile (`recsys/profiles.py`), or gets the popular
+    list; `fallback` says which.
     QueryError when n is outside 1 to 100.
     """
     if not 1 <= query.n <= MAX_PICKS_PER_REPLY:
@@ -53,10 +54,11 @@ def recommend(snapshot: Snapshot, query: Query) -> Reply:
     scoring = scoring_of(model, np.array([owner_row], dtype=np.int32), query.target)
     candidates = None if query.product_ids is None else _named(model, query.product_ids)
     ranked = rank(scoring, query, candidates)
+    rung = int(scoring.profiles.rung[0])
     picks = tuple(_pick(scoring, ranked, at, owner_row) for at in range(min(query.n, len(ranked.product))))
     return Reply(
         query.owner_id, query.target, picks,
-        fallback=None if has_profile(scoring.profiles)[0] else "popular",
+        fallback=None if rung == OWN else RUNGS[rung],
         shorter_because=None if len(picks) == query.n else _why_shorter(model, ranked, candidates),
         left_out=ranked.left_out,
     )  # fmt: skip

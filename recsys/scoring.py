@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,8 @@ from recsys.sparse import CsrView
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
+
+T = TypeVar("T")
 
 MAX_DENSE_VALUES = 16_000_000  # a dense score table of a chunk may have this many cells (64 MB)
 
@@ -175,6 +177,17 @@ class Scoring:
 
     @cached_property
     def _entries(self) -> dict[tuple[int, str, int], Mapping[int, int]]:
+        return {}
+
+    def once(self, name: str, build: Callable[[], T]) -> T:
+        """What `build` gives, computed when first asked for and kept for the life of this chunk."""
+        if name not in self._once:
+            self._once[name] = build()
+        found: T = self._once[name]
+        return found
+
+    @cached_property
+    def _once(self) -> dict[str, Any]:
         return {}
 
     def profile_products(self, at: int) -> frozenset[int]:

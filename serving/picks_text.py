@@ -15,7 +15,12 @@ from rich.text import Text
 
 from recsys.domain import Offer, Pick, Reply
 
-FALLBACKS = {"popular": "nothing is known of this owner or her circle: these are what most people order"}
+FALLBACKS = {
+    "circle": "she ordered nothing herself: these are for what her circle orders",
+    "upline": "nothing is known of her circle: these are for the circle of the owner who brought her in",
+    "region": "nothing is known of this owner or her circle: these are for what circles of her region order",
+    "popular": "nothing is known of this owner or her circle: these are what most people order",
+}
 SHORTER = {
     "out_of_stock": "the rest of what was found for her is out of stock",
     "low_quality": "the rest of what was found for her ends badly too often",

@@ -43,13 +43,18 @@ class Part:
 def without_shares(inputs: Inputs) -> Inputs:
     """The world as if nobody had ever shared anything."""
     times = None if inputs.shares.last_time is None else NOBODY.astype(np.int64)
-    return replace(inputs, shares=Shares(NOBODY, NOBODY, NOTHING, NOBODY, NOBODY, times))
+    moved = inputs.movement
+    moved = None if moved is None else replace(moved, has_shares=False, groups=None)
+    shares = Shares(NOBODY, NOBODY, NOTHING, NOBODY, NOBODY, times)
+    return replace(inputs, shares=shares, movement=moved)
 
 
 def without_circles(inputs: Inputs) -> Inputs:
     """The world as if every owner's circle were herself alone."""
-    nothing = Edges(NOBODY, NOBODY, NOTHING, {})
-    return replace(inputs, circle=nothing, circle_categories=nothing)
+    nothing, moved = Edges(NOBODY, NOBODY, NOTHING, {}), inputs.movement
+    if moved is not None:
+        moved = replace(moved, price_band=None, upline_row=None, region_row=None, groups=None)
+    return replace(inputs, circle=nothing, circle_categories=nothing, movement=moved)
 
 
 def without_social(inputs: Inputs) -> Inputs:

@@ -19,6 +19,8 @@ from recsys.sparse import CsrView
 from training.inputs import Catalogue, Edges, Inputs, Purchases
 from training.interests import circle_interests
 from training.operators import Graph, OperatorPlan, build_operators
+from training.signals import signals_of
+from training.sparse_rows import values_of
 
 RECENT_DAYS = 30
 MICROSECONDS_PER_DAY = 86_400_000_000
@@ -34,18 +36,20 @@ def assemble(inputs: Inputs, plan: OperatorPlan, seed: int, settings: Mapping[st
     )  # fmt: skip
     circle = _ties(inputs)
     operators = build_operators(graphs_of(inputs, orders), plan, seed)
+    people = _people(inputs, orders, circle)
     weights = {f"{operator.name}_relative": 1.0 / len(operators) for operator in operators}
     # popularity decides where the operators say nothing, as for an owner nobody knows
     blend = Blend(weights | {"log_popularity": POPULARITY_WEIGHT})
     return Model(
         products=_products(inputs),
-        people=_people(inputs, orders, circle),
+        people=people,
         co_purchase=view_of(inputs.co_purchase, inputs.n_products, inputs.n_products),
         operators=operators,
         rankers={"circle": blend, "self": blend},
         as_of_us=inputs.as_of_us,
         interests=_interests(operators, orders, circle, inputs, seed),
         settings=settings,
+        signals=signals_of(inputs, orders, circle, people.circle_orders, seed),
     )
 
 
@@ -189,7 +193,7 @@ def _circle_orders(circle: Csr, orders: Csr) -> CsrView:
         counted.sort_indices()
         # all cells are the same but where weights come to nothing: scipy stores no zeros
         same = counted.nnz == weighted.nnz
-        counts.append(counted.data[kept] if same else _values_of(counted, parts[-1]))
+        counts.append(counted.data[kept] if same else values_of(counted, parts[-1]))
     if not parts:
         empty = np.zeros(1, dtype=np.int64)
         none = np.zeros(0, dtype=np.int32)
@@ -200,15 +204,6 @@ def _circle_orders(circle: Csr, orders: Csr) -> CsrView:
         whole.indptr.astype(np.int64), whole.indices.astype(np.int32), whole.data, orders.shape[1],
         {"n_members": n_members},
     )  # fmt: skip
-
-
-def _values_of(matrix: Csr, pattern: Csr) -> npt.NDArray[np.float32]:
-    """The entries of a sorted matrix where a pattern has entries; the pattern may have fewer."""
-    width = np.int64(matrix.shape[1])
-    keys = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) * width + matrix.indices
-    wanted = np.repeat(np.arange(matrix.shape[0]), np.diff(pattern.indptr)) * width + pattern.indices
-    found: npt.NDArray[np.float32] = matrix.data[np.searchsorted(keys, wanted)]
-    return found
 
 
 def _ones(matrix: Csr) -> Csr:

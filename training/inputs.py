@@ -13,6 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from features.columns.groups import GroupBuys
+from features.columns.momentum import Momentum
+from features.columns.rebuy import RebuyGaps
+
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int32]
 
@@ -80,6 +84,21 @@ class Catalogue:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Movement:
+    """What only a world with times knows; None where the table or column for it is absent."""
+
+    momentum: Momentum
+    gaps: RebuyGaps
+    has_suppliers: bool
+    has_shares: bool
+    brands: Array | None  # str per product, "" for none
+    price_band: npt.NDArray[np.int64] | None  # (n_owners, 5) quantiles, see features/columns/circle.py
+    upline_row: Rows | None  # per owner, -1 none
+    region_row: Rows | None  # per owner, -1 none
+    groups: GroupBuys | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Inputs:
     """Everything one model is assembled from."""
 
@@ -93,6 +112,7 @@ class Inputs:
     circle_categories: Edges  # owner → category; weight: members who bought there in 30 days
     co_purchase: Edges  # product → product
     as_of_us: int | None
+    movement: Movement | None = None
 
     def without(self, held_out: npt.NDArray[np.bool_]) -> Inputs:
         """The same world where those purchases did not happen."""

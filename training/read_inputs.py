@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.arrays import NO_ROW
-from features.columns.circle import circle, circle_columns
+from features.columns.circle import CircleColumns, circle, circle_columns
 from features.columns.products import product_columns
 from features.graphs.co_purchase import co_purchase
 from features.graphs.shares import owner_product
@@ -13,6 +13,7 @@ from features.interactions import member_product
 from features.window import Window
 from training.config import Graphs
 from training.inputs import Catalogue, Edges, Inputs, Purchases, Shares
+from training.read_movement import read_movement
 
 NO_CATEGORY = "uncategorised"
 
@@ -21,6 +22,7 @@ def read_inputs(window: Window, graphs: Graphs) -> Inputs:
     """The inputs of one model, as the window's moment knew them."""
     found = member_product(window, half_life_days=graphs.order_half_life_days)
     as_of = window.as_of
+    profiles = None if window.timeless else circle_columns(window)
     return Inputs(
         catalogue=_catalogue(window),
         owner_ids=window.ids["owners"],
@@ -29,9 +31,10 @@ def read_inputs(window: Window, graphs: Graphs) -> Inputs:
         purchases=Purchases(found.member_row, found.product_row, found.weight, found.n, found.last_time),
         shares=_shares(window),
         circle=_circle(window),
-        circle_categories=_circle_categories(window),
+        circle_categories=_circle_categories(window, profiles),
         co_purchase=_co_purchase(window, graphs),
         as_of_us=None if as_of is None else int(as_of.timestamp()) * 1_000_000 + as_of.microsecond,
+        movement=None if profiles is None else read_movement(window, profiles),
     )
 
 
@@ -72,11 +75,10 @@ def _circle(window: Window) -> Edges:
     return Edges(owner_row, found.member_row, found.tie, {})
 
 
-def _circle_categories(window: Window) -> Edges:
-    if window.timeless or not window.categories.paths:
+def _circle_categories(window: Window, found: CircleColumns | None) -> Edges:
+    if found is None or not window.categories.paths:
         nothing = np.zeros(0, dtype=np.int32)
         return Edges(nothing, nothing, nothing.astype(np.float32), {})
-    found = circle_columns(window)
     owner_row = np.repeat(np.arange(window.count("owners"), dtype=np.int32), np.diff(found.category_start))
     return Edges(owner_row, found.category_row, found.n_members.astype(np.float32), {})
 

@@ -71,6 +71,14 @@ def owner_columns(window: Window, values: ShareValues = SHARE_VALUES) -> OwnerCo
     )
 
 
+def upline_rows(window: Window) -> Array:
+    """The owner who brought each owner in: int32, one per owner_row, -1 where none is told."""
+    found = window.engine.fetch(_registered(window), ("owner_row",))
+    column = np.full(window.count("owners"), NO_ROW, dtype=np.int32)
+    column[found["owner_row"]] = found["upline_owner_row"]
+    return read_only(column)
+
+
 def _shares(window: Window) -> ibis.Table:
     shares = window.table("shares")
     recent = within_days(window, shares.share_time, 30).cast("int64")

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from recsys.sources.circle import Circle
 from recsys.sources.co_purchase import CoPurchase
+from recsys.sources.content import Content
+from recsys.sources.new_proven import NewProven
+from recsys.sources.one_short import OneShort
+from recsys.sources.peers import Peers
 from recsys.sources.popular import Popular
+from recsys.sources.rebuy_due import RebuyDue
+from recsys.sources.rising import Rising
 from recsys.sources.seam import Source
 from recsys.sources.share_graph import ShareGraph
 from recsys.sources.taste import Taste
@@ -15,6 +21,12 @@ SOURCES: tuple[Source, ...] = (
     Taste(),
     Circle(),
     Popular(),
+    Rising(),
+    RebuyDue(),
+    NewProven(),
+    Peers(),
+    Content(),
+    OneShort(),
 )
 
 __all__ = ["SOURCES", "Source"]

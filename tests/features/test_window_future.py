@@ -75,6 +75,7 @@ def test_red_control_without_the_filter_the_future_shows(monkeypatch: pytest.Mon
     expected = {
         "ids products", "ids members", "ids owners", "categories", "co_purchase", "interactions",
         "owner_product", "owner_member", "triple", "products", "owners", "circle", "circle_columns",
+        "momentum", "rebuy_gaps", "group_buys",
     }  # fmt: skip
     assert expected <= names
 

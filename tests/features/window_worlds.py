@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from features.columns.circle import circle, circle_columns
+from features.columns.groups import group_buys
+from features.columns.momentum import momentum
 from features.columns.owners import owner_columns
 from features.columns.products import product_columns
+from features.columns.rebuy import rebuy_gaps
 from features.contract import TABLES
 from features.dataset import Dataset, DatasetWriter, open_dataset
 from features.graphs.co_purchase import co_purchase
@@ -190,6 +193,10 @@ def fingerprint(window: Window) -> dict[str, Any]:
         "triple": triple(window), "products": product_columns(window), "owners": owner_columns(window),
         "circle": circle(window), "circle_columns": circle_columns(window),
     }  # fmt: skip
+    if not window.timeless:
+        parts |= {
+            "momentum": momentum(window), "rebuy_gaps": rebuy_gaps(window), "group_buys": group_buys(window),
+        }  # fmt: skip
     for name, part in parts.items():
         for field in part.__dataclass_fields__:
             value = getattr(part, field)

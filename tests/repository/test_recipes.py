@@ -12,6 +12,8 @@ import pytest
 
 from features.check import check_dataset
 from features.dataset import DatasetWriter
+from recsys.opening import Open
+from recsys.scoring import Scoring
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +33,11 @@ def recipe(contributing: str, marker: str, folder: Path) -> ModuleType:
     return module
 
 
-def test_the_candidate_source_proposes_what_was_ordered_lately(contributing: str, tmp_path: Path) -> None:
-    products = SimpleNamespace(n_recent_orders=np.array([0, 3, 5, 0], dtype=np.int32))
-    scoring = SimpleNamespace(model=SimpleNamespace(products=products), profiles=["ann", "bea"])
-    found = recipe(contributing, "class Rising", tmp_path).Rising().propose(scoring, 3)
+def test_the_candidate_source_proposes_what_is_shared_and_open(contributing: str, tmp_path: Path) -> None:
+    products = SimpleNamespace(n_shares=np.array([0, 3, 5, 0, 9], dtype=np.int32))
+    scoring = Scoring(SimpleNamespace(products=products, n_products=5), ["ann", "bea"])  # type: ignore[arg-type]
+    scoring.open = Open(np.array([True, True, True, True, False]))
+    found = recipe(contributing, "class MuchShared", tmp_path).MuchShared().propose(scoring, 3)
     assert found.owner.tolist() == [0, 0, 1, 1]
     assert found.product.tolist() == [2, 1, 2, 1]
     assert found.score.tolist() == [5.0, 3.0, 5.0, 3.0]
@@ -56,6 +59,7 @@ def test_every_diff_fits_the_file_it_changes(root: Path, contributing: str) -> N
     changed = [
         "features/contract.py",
         "recsys/sources/__init__.py",
+        "recsys/signals.py",
         "features/importers/__init__.py",
         "serving/routes_operation.py",
     ]

@@ -1,0 +1,19 @@
+"""New products of suppliers whose other products were bought and kept."""
+
+from __future__ import annotations
+
+from recsys.scoring import Proposals, Scoring
+from recsys.sources.seam import joined
+
+
+class NewProven:
+    """The same products for every owner; none where times or suppliers are unknown."""
+
+    name = "new_proven"
+
+    def propose(self, scoring: Scoring, n: int) -> Proposals:
+        """At most n open products per owner, by the record of their supplier."""
+        score = scoring.model.signals.new_proven
+        if score is None:
+            return joined(())
+        return scoring.first_open(scoring.model.largest_first("new_proven"), score, n)
