@@ -127,7 +127,9 @@ class Model:
     def walked(self, profile: ProfileKind) -> tuple[GraphOperator, ...]:
         """The graph operators of a kind of profile that propose candidates; in a large catalogue the last.
 
-        The others score what is proposed all the same. Measured on Amazon-Electronics (60,000 products).
+        The others score what is proposed all the same. No data set at hand is that large: with the rule
+        forced on Beidian and ML-1M, where EASE is the last over orders, N@20 moved by less than .0003. The
+        four-step walk that is the last in a large catalogue was not measured by itself.
         """
         graphs = [o for o in self.operators if isinstance(o, GraphOperator) and o.profile == profile]
         return tuple(graphs if self.n_products <= EXACT_UP_TO else graphs[-1:])
