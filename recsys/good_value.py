@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
 
 from recsys.sparse import CsrView
-from recsys.value import BADGES, NO_UNIT, UNITS
+from recsys.value import BADGES, NO_UNIT, UNITS, chance_above_zero
 
 Floats = npt.NDArray[np.float32]
 NONE = -1.0  # what stands where there is no evidence
@@ -106,14 +105,14 @@ def arithmetic(value: GoodValue, row: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def beaten(value: GoodValue, row: int) -> Floats:
+def beaten(value: GoodValue, row: int) -> npt.NDArray[np.float64]:
     """P(worth of the product > worth of each comparable), in the order of `comparables_of`.
 
     Φ((worth − its worth) / √(spread² + its spread²)); the mean of them is the value_score.
     """
     others = value.comparables_of(row)
     spread = np.hypot(value.worth_spread[row], value.worth_spread[others])
-    return np.asarray(ndtr((value.worth[row] - value.worth[others]) / np.maximum(spread, 1e-9)))
+    return chance_above_zero(value.worth[row] - value.worth[others], spread)
 
 
 def _number(value: Any) -> float | None:

@@ -1,22 +1,12 @@
-"""Group buys in a snapshot: will a group fill in time, and which of hers lacks just one member."""
+"""Group buys in a snapshot: will a group fill in time."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 
 from recsys.model import Model
 
 LOWEST, HIGHEST = 0.005, 0.995
-
-
-@dataclass(frozen=True, slots=True)
-class ShortGroup:
-    """An open group of an owner that lacks one member; `expire_us` µs since 1970 UTC."""
-
-    required: int
-    expire_us: int
 
 
 def fill_chance(model: Model, owner_row: int, product_row: int, required: int) -> float | None:
@@ -33,17 +23,3 @@ def fill_chance(model: Model, owner_row: int, product_row: int, required: int) -
     if owner_row >= 0 and signals.group_shift is not None:
         chance += float(signals.group_shift[owner_row])
     return min(max(chance, LOWEST), HIGHEST)
-
-
-def short_group(model: Model, owner_row: int, product_row: int, now_us: int | None) -> ShortGroup | None:
-    """Her open group for the product that lacks one member, not over by then; None when she has none."""
-    view = model.signals.one_short
-    if view is None or owner_row < 0 or now_us is None:
-        return None
-    products, _ = view.row(owner_row)
-    where = np.flatnonzero(products == product_row)
-    if not len(where):
-        return None
-    at = view.span(owner_row).start + int(where[0])
-    expire_us = int(view.extra["expire_time"][at])
-    return ShortGroup(int(view.extra["required"][at]), expire_us) if expire_us > now_us else None

@@ -15,7 +15,6 @@ from recsys.model import NO_PRICE, Model
 from recsys.operators import row_sums
 from recsys.scoring import Pairs, Scoring, divided, values_at
 from recsys.signal_scores import content_at, peers_of, rebuy_of
-from recsys.signals import present
 
 Floats = npt.NDArray[np.float32]
 
@@ -42,7 +41,8 @@ def feature_names(model: Model) -> tuple[str, ...]:
     if model.interests is not None:
         names.append(INTEREST_FEATURE)
     names += [*PRODUCT_FEATURES, *PROFILE_FEATURES, *DIRECT_FEATURES, *CIRCLE_FEATURES]
-    return (*names, *(name for name, part in SIGNAL_FEATURES.items() if part in present(model.signals)))
+    names += [name for name, part in SIGNAL_FEATURES.items() if getattr(model.signals, part) is not None]
+    return tuple(names)
 
 
 def pair_features(scoring: Scoring, pairs: Pairs) -> Floats:

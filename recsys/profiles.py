@@ -12,7 +12,6 @@ many people order is all there is to go by.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,6 @@ from scipy import sparse
 from recsys.domain import Target
 from recsys.model import Model, as_csr
 from recsys.operators import Csr
-from recsys.sparse import CsrView
 
 Mask = npt.NDArray[np.bool_]
 
@@ -110,11 +108,3 @@ def merged(orders: Csr, shares: Csr) -> Csr:
     if not shares.nnz:
         return orders
     return sparse.csr_array(orders.maximum(shares))
-
-
-def unweighted(view: CsrView) -> Any:
-    """float32 CSR of ones with the pattern of a view."""
-    matrix = view.to_scipy()
-    return sparse.csr_array(
-        (np.ones(matrix.nnz, dtype=np.float32), matrix.indices, matrix.indptr), shape=matrix.shape
-    )

@@ -159,8 +159,8 @@ def quality_of(rates: Mapping[str, Rate], weights: Mapping[str, float]) -> Quali
     Every weight is >= 0, so no part that gets worse can help.
     """
     assert all(weight >= 0 for weight in weights.values()), "weights of bad rates must be >= 0"
-    sizes = [len(rate.alpha) for rate in rates.values()]
-    bad, variance = np.zeros(sizes[0]), np.zeros(sizes[0])
+    n_products = len(next(iter(rates.values())).alpha)
+    bad, variance = np.zeros(n_products), np.zeros(n_products)
     for name, rate in rates.items():
         weight = weights.get(name, 0.0)
         bad += weight * rate.mean

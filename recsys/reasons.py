@@ -32,7 +32,7 @@ class Subject:
 
 def reasons_for(scoring: Scoring, subject: Subject) -> tuple[Reason, ...]:
     """At least one reason, at most `MAX_REASONS`, the most telling first."""
-    moving = list(signal_reasons(scoring.model, subject.owner_row, subject.product_row, subject.target))
+    moving = list(signal_reasons(scoring, subject.owner_row, subject.product_row))
     found = [reason for reason in moving if reason.code == subject.source]  # what brought it comes first
     found += [
         reason

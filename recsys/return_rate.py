@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recsys.quality import DEFAULT_STRENGTH, Floats, Rate
+from recsys.quality import DEFAULT_STRENGTH, Floats, Rate, rate_from
 from recsys.sparse import CsrView
 
 MOVES = ("log_price", "log_quantity", "log_lines", "neighbours")
@@ -95,6 +95,4 @@ def predicted(model: ReturnModel, evidence: ReturnEvidence) -> Rate:
     prior = np.clip(prior, 1e-5, 0.5)
     weight = np.exp(model.weight + evidence.marks @ model.marks)
     back: npt.NDArray[Any] = np.bincount(evidence.product_row, weight, len(prior))
-    back = np.minimum(back, evidence.exposure)
-    alpha = prior * model.strength + back
-    return Rate(alpha, (1 - prior) * model.strength + evidence.exposure - back, prior, model.strength)
+    return rate_from(back, evidence.exposure, prior, model.strength)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from recsys.index import ProductIndex
-from recsys.model import Model, as_csr
+from recsys.model import Model
 from recsys.opening import EVERYTHING, Open
 from recsys.operators import (
     Csr,
@@ -139,68 +140,53 @@ class Scoring:
             owner, product = owner[kept], product[kept]
         return Proposals(owner, product, score[product].astype(np.float32))
 
-    def by_operator(self, operator: Operator) -> OperatorScores:
-        """The scores of one operator, kept for the life of this chunk."""
-        if operator.name not in self._scores:
-            power = 0.0 if isinstance(operator, FactorOperator) else operator.length_power
-            profile = self._scaled_profile(operator.profile, power)
-            if isinstance(operator, GraphOperator):
-                self._scores[operator.name] = GraphScores(operator, profile)
-            else:
-                self._scores[operator.name] = EmbeddingScores(operator, profile, self.model)
-        return self._scores[operator.name]
-
-    @cached_property
-    def _scores(self) -> dict[str, OperatorScores]:
-        return {}
-
-    def _scaled_profile(self, kind: ProfileKind, length_power: float) -> Csr:
-        """The profiles of a kind, scaled once for all operators that scale alike."""
-        if (kind, length_power) not in self._scaled:
-            self._scaled[kind, length_power] = scaled(self.profiles.of_kind(kind), length_power)
-        return self._scaled[kind, length_power]
-
-    @cached_property
-    def _scaled(self) -> dict[tuple[ProfileKind, float], Csr]:
-        return {}
-
-    def entries_of(self, view: CsrView, name: str, owner_row: int) -> Mapping[int, int]:
-        """Column → count of one owner's row in a view: "data" or a further column."""
-        key = (id(view), name, owner_row)
-        if key not in self._entries:
-            span = view.span(owner_row)
-            values = view.data if name == "data" else view.extra[name]
-            self._entries[key] = dict(
-                zip(view.indices[span].tolist(), map(int, values[span].tolist()), strict=True)
-            )
-        return self._entries[key]
-
-    @cached_property
-    def _entries(self) -> dict[tuple[int, str, int], Mapping[int, int]]:
-        return {}
-
-    def once(self, name: str, build: Callable[[], T]) -> T:
-        """What `build` gives, computed when first asked for and kept for the life of this chunk."""
-        if name not in self._once:
-            self._once[name] = build()
-        found: T = self._once[name]
+    def once(self, key: Hashable, build: Callable[[], T]) -> T:
+        """What `build` gives, computed when `key` is first asked for and kept for the life of this chunk."""
+        if key not in self._once:
+            self._once[key] = build()
+        found: T = self._once[key]
         return found
 
     @cached_property
-    def _once(self) -> dict[str, Any]:
+    def _once(self) -> dict[Hashable, Any]:
         return {}
+
+    def by_operator(self, operator: Operator) -> OperatorScores:
+        """The scores of one operator."""
+
+        def build() -> OperatorScores:
+            power = 0.0 if isinstance(operator, FactorOperator) else operator.length_power
+            profile = self._scaled_profile(operator.profile, power)
+            if isinstance(operator, GraphOperator):
+                return GraphScores(operator, profile)
+            return EmbeddingScores(operator, profile, self.model)
+
+        return self.once(("scores", operator.name), build)
+
+    def _scaled_profile(self, kind: ProfileKind, length_power: float) -> Csr:
+        """The profiles of a kind, scaled once for all operators that scale alike."""
+        return self.once(
+            ("scaled", kind, length_power), lambda: scaled(self.profiles.of_kind(kind), length_power)
+        )
+
+    def entries_of(self, view: CsrView, name: str, owner_row: int) -> Mapping[int, int]:
+        """Column → whole number of one owner's row in a view: "data" or a further column."""
+
+        def build() -> Mapping[int, int]:
+            span = view.span(owner_row)
+            values = view.data if name == "data" else view.extra[name]
+            return dict(zip(view.indices[span].tolist(), map(int, values[span].tolist()), strict=True))
+
+        return self.once((id(view), name, owner_row), build)
 
     def profile_products(self, at: int) -> frozenset[int]:
         """The products in the profile of one owner of the chunk."""
-        if at not in self._profile_products:
-            orders = self.profiles.orders
-            products = orders.indices[orders.indptr[at] : orders.indptr[at + 1]]
-            self._profile_products[at] = frozenset(products.tolist())
-        return self._profile_products[at]
 
-    @cached_property
-    def _profile_products(self) -> dict[int, frozenset[int]]:
-        return {}
+        def build() -> frozenset[int]:
+            orders = self.profiles.orders
+            return frozenset(orders.indices[orders.indptr[at] : orders.indptr[at + 1]].tolist())
+
+        return self.once(("profile", at), build)
 
     @cached_property
     def circle_interests(self) -> Floats | None:
@@ -217,17 +203,16 @@ class Scoring:
     def circle_members_had(self) -> Csr:
         """float32 CSR (n, n_products): how many members of each circle ordered the product."""
         view, rows = self.model.people.circle_orders, self.profiles.owner_rows
-        found = as_csr(view, rows)
-        found.data = view.extra["n_members"][view.positions(rows[rows >= 0])].astype(np.float32)
-        return found
+        n_members = view.extra["n_members"][view.positions(rows[rows >= 0])].astype(np.float32)
+        cells = self.profiles.circle_orders  # the same rows of the same view
+        return sparse.csr_array((n_members, cells.indices, cells.indptr), shape=cells.shape)
 
     @cached_property
     def n_circle_members(self) -> Floats:
         """float32 (n,): members in each circle; 0 for an owner the snapshot does not know."""
-        rows = self.profiles.owner_rows
-        found = np.diff(self.model.people.circle.indptr)[np.maximum(rows, 0)].astype(np.float32)
-        found[rows < 0] = 0
-        return found
+        starts, rows = self.model.people.circle.indptr, np.maximum(self.profiles.owner_rows, 0)
+        n_members = np.where(self.profiles.owner_rows >= 0, starts[rows + 1] - starts[rows], 0)
+        return n_members.astype(np.float32)
 
     @property
     def interest_index(self) -> ProductIndex:

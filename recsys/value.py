@@ -134,17 +134,17 @@ def scores_of(found: Comparables, u: Floats, spread: Floats, unit_price: Floats)
             n_other = other.sum(axis=1)
             gap = u[some, None] - u[None, others]
             both = np.hypot(spread[some, None], spread[None, others])
-            score[some] = (_chance(gap, both) * other).sum(axis=1) / n_other
+            score[some] = (chance_above_zero(gap, both) * other).sum(axis=1) / n_other
             under = gap - NORMAL_BAD_SIDE * spread[some, None]
             alone = np.broadcast_to(spread[None, others], under.shape)
-            low[some] = (_chance(under, alone) * other).sum(axis=1) / n_other
+            low[some] = (chance_above_zero(under, alone) * other).sum(axis=1) / n_other
             cheaper = np.sign(unit_price[some, None] - unit_price[None, others])
             percentile[some] = ((cheaper + 1) / 2 * other).sum(axis=1) / n_other
             count[some] = n_other
     return Scores(score, low, percentile, count)
 
 
-def _chance(gap: Floats, spread: Floats) -> Floats:
+def chance_above_zero(gap: Floats, spread: Floats) -> Floats:
     """P(a normal of that mean and spread is above 0); a half where both are nothing."""
     return np.asarray(ndtr(gap / np.maximum(spread, 1e-9)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recsys.scoring import Proposals, Scoring
-from recsys.sources.seam import joined
+from recsys.sources.seam import largest_of
 
 
 class NewProven:
@@ -13,7 +13,4 @@ class NewProven:
 
     def propose(self, scoring: Scoring, n: int) -> Proposals:
         """At most n open products per owner, by the record of their supplier."""
-        score = scoring.model.signals.new_proven
-        if score is None:
-            return joined(())
-        return scoring.first_open(scoring.model.largest_first("new_proven"), score, n)
+        return largest_of(scoring, self.name, n)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recsys.scoring import Proposals, Scoring
-from recsys.sources.seam import joined
+from recsys.sources.seam import largest_of
 
 
 class Rising:
@@ -13,7 +13,4 @@ class Rising:
 
     def propose(self, scoring: Scoring, n: int) -> Proposals:
         """At most n open products per owner, those that rise most."""
-        rising = scoring.model.signals.rising
-        if rising is None:
-            return joined(())
-        return scoring.first_open(scoring.model.largest_first("rising"), rising, n)
+        return largest_of(scoring, self.name, n)

@@ -34,3 +34,11 @@ def joined(parts: Iterable[Proposals]) -> Proposals:
         np.concatenate([p.product for p in found]),
         np.concatenate([p.score for p in found]),
     )
+
+
+def largest_of(scoring: Scoring, signal: str, n: int) -> Proposals:
+    """The n open products with the largest value of a signal, the same for every owner; none without it."""
+    values = getattr(scoring.model.signals, signal)
+    if values is None:
+        return joined(())
+    return scoring.first_open(scoring.model.largest_first(signal), values, n)
