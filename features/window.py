@@ -69,6 +69,11 @@ class Window:
             return None
         return (self.as_of - _EPOCH) // timedelta(seconds=1)
 
+    @property
+    def as_of_us(self) -> int | None:
+        """`as_of` in microseconds since 1970; None in a timeless dataset."""
+        return None if self.as_of is None else (self.as_of - _EPOCH) // timedelta(microseconds=1)
+
     def count(self, kind: str) -> int:
         """How many "products", "members", "owners" or "suppliers" there are."""
         return len(self.ids[kind])

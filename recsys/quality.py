@@ -89,8 +89,7 @@ def strength_of(bad: Floats, exposure: Floats, mean: Floats) -> float:
     b = np.minimum(b, n)
 
     def surprise(log_k: float) -> float:
-        k = np.exp(log_k)
-        return -float((betaln(b + k * m, n - b + k * (1 - m)) - betaln(k * m, k * (1 - m))).sum())
+        return -log_likelihood(b, n, m, np.exp(log_k))
 
     low, high = np.log(LEAST_STRENGTH), np.log(MOST_STRENGTH)
     ratio = (np.sqrt(5) - 1) / 2
@@ -106,6 +105,12 @@ def strength_of(bad: Floats, exposure: Floats, mean: Floats) -> float:
             right = low + ratio * (high - low)
             at_right = surprise(right)
     return float(np.exp((low + high) / 2))
+
+
+def log_likelihood(bad: Floats, exposure: Floats, mean: Floats, strength: float) -> float:
+    """How likely Beta-Binomial counts are with these means and strength, as a log, up to a constant."""
+    a, b = strength * mean, strength * (1 - mean)
+    return float((betaln(bad + a, exposure - bad + b) - betaln(a, b)).sum())
 
 
 def group_prior(bad: Floats, exposure: Floats, levels: Sequence[Rows]) -> Floats:

@@ -197,21 +197,5 @@ def proven(proof: Proof) -> npt.NDArray[np.bool_]:
     return told & ((lines >= PROVEN_LINES) & (over > 0))[np.maximum(rows, 0)]
 
 
-def weighted_median_of_rows(rows: Rows, values: Floats, weights: Floats) -> tuple[Rows, Floats]:
-    """(row, lower weighted median of its values) of every row named."""
-    order = np.lexsort((values, rows))
-    rows, values, weights = rows[order], values[order], weights[order]
-    if not len(rows):
-        return rows, values
-    begins = np.flatnonzero(np.r_[True, np.diff(rows) != 0])
-    total = np.add.reduceat(weights, begins)
-    group = np.cumsum(np.r_[True, np.diff(rows) != 0]) - 1
-    running = np.cumsum(weights)
-    running -= (running[begins] - weights[begins])[group]
-    reached = np.flatnonzero(running * 2 >= total[group])
-    _, first = np.unique(group[reached], return_index=True)
-    return rows[begins], values[reached[first]]
-
-
 def _logit(p: Floats) -> Floats:
     return np.asarray(np.log(p) - np.log1p(-p))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from features.arrays import US_PER_DAY
 from recsys.columns import StringColumn
 from recsys.ids import IdList
 from recsys.index import Lists, learn_lists
@@ -20,10 +21,9 @@ from training.inputs import Catalogue, Edges, Inputs, Purchases
 from training.interests import circle_interests
 from training.operators import Graph, OperatorPlan, build_operators
 from training.signals import signals_of
-from training.sparse_rows import values_of
+from training.sparse_rows import as_view, largest_with_counts, ones_like
 
 RECENT_DAYS = 30
-MICROSECONDS_PER_DAY = 86_400_000_000
 POPULARITY_WEIGHT = 0.001  # in the blend: too little to overrule any operator
 MAX_CIRCLE_PROFILE = 200  # products kept of one circle's orders, heaviest first
 
@@ -150,7 +150,7 @@ def _recent_buyers(catalogue: Catalogue, purchases: Purchases, as_of_us: int | N
     n_products = len(catalogue.product_ids)
     if as_of_us is None or purchases.last_time is None:
         return _sums(purchases.product_row, None, n_products, np.int32)  # type: ignore[no-any-return]
-    recent = purchases.last_time > as_of_us - RECENT_DAYS * MICROSECONDS_PER_DAY
+    recent = purchases.last_time > as_of_us - RECENT_DAYS * US_PER_DAY
     return _sums(purchases.product_row[recent], None, n_products, np.int32)  # type: ignore[no-any-return]
 
 
@@ -169,9 +169,9 @@ def _people(inputs: Inputs, orders: Csr, circle: Csr) -> People:
         owners=IdList.of(inputs.owner_ids),
         members=IdList.of(inputs.member_ids),
         owner_member=inputs.owner_member,
-        orders=CsrView(orders.indptr.astype(np.int64), orders.indices, orders.data, orders.shape[1]),
+        orders=as_view(orders),
         shares=view_of(shares, n_owners, inputs.n_products),
-        circle=CsrView(circle.indptr.astype(np.int64), circle.indices, circle.data, circle.shape[1]),
+        circle=as_view(circle),
         circle_orders=_circle_orders(circle, orders),
         circle_categories=view_of(
             inputs.circle_categories, n_owners, len(inputs.catalogue.category_paths)
@@ -181,54 +181,11 @@ def _people(inputs: Inputs, orders: Csr, circle: Csr) -> People:
 
 def _circle_orders(circle: Csr, orders: Csr) -> CsrView:
     """What each circle ordered, tie-weighted; extra n_members: distinct members behind each product."""
-    step = 4096
-    parts, counts = [], []
-    for start in range(0, circle.shape[0], step):
-        ties = circle[start : start + step]
-        weighted = sparse.csr_array(ties @ orders)
-        weighted.sort_indices()
-        kept = _heaviest(weighted, MAX_CIRCLE_PROFILE)
-        parts.append(_where(weighted, kept))
-        counted = sparse.csr_array(_ones(ties) @ _ones(orders))
-        counted.sort_indices()
-        # all cells are the same but where weights come to nothing: scipy stores no zeros
-        same = counted.nnz == weighted.nnz
-        counts.append(counted.data[kept] if same else values_of(counted, parts[-1]))
-    if not parts:
-        empty = np.zeros(1, dtype=np.int64)
-        none = np.zeros(0, dtype=np.int32)
-        return CsrView(empty, none, none.astype(np.float32), orders.shape[1], {"n_members": none})
-    whole = sparse.csr_array(sparse.vstack(parts, format="csr"))
-    n_members = np.rint(np.concatenate(counts)).astype(np.int32)
-    return CsrView(
-        whole.indptr.astype(np.int64), whole.indices.astype(np.int32), whole.data, orders.shape[1],
-        {"n_members": n_members},
+    ties, ordered = ones_like(circle), ones_like(orders)
+    return largest_with_counts(
+        circle.shape[0], lambda part: (circle[part] @ orders, ties[part] @ ordered), MAX_CIRCLE_PROFILE,
+        "n_members",
     )  # fmt: skip
-
-
-def _ones(matrix: Csr) -> Csr:
-    return sparse.csr_array(
-        (np.ones(matrix.nnz, dtype=np.float32), matrix.indices, matrix.indptr), shape=matrix.shape
-    )
-
-
-def _heaviest(matrix: Csr, limit: int) -> npt.NDArray[np.bool_]:
-    """Which entries are among the `limit` heaviest of their row; ties by the smaller column."""
-    kept = np.ones(matrix.nnz, dtype=bool)
-    lengths = np.diff(matrix.indptr)
-    for row in np.flatnonzero(lengths > limit):
-        span = slice(matrix.indptr[row], matrix.indptr[row + 1])
-        kept[span] = False
-        best = np.argsort(-matrix.data[span], kind="stable")[:limit]
-        kept[span.start + best] = True
-    return kept
-
-
-def _where(matrix: Csr, kept: npt.NDArray[np.bool_]) -> Csr:
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))[kept]
-    indptr = np.zeros(matrix.shape[0] + 1, dtype=np.int64)
-    np.cumsum(np.bincount(rows, minlength=matrix.shape[0]), out=indptr[1:])
-    return sparse.csr_array((matrix.data[kept], matrix.indices[kept], indptr), shape=matrix.shape)
 
 
 def _interests(

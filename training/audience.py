@@ -51,11 +51,9 @@ def fit_audience(
     person_of_owner, is_member = people_rows(len(member_ids), owner_member)
     assert len(person_of_owner) == len(owner_ids)
     log = event_log(events, person_of_owner, len(is_member), window.timeless)
-    as_of = None if window.as_of is None else int(window.as_of.timestamp()) * 1_000_000
-    as_of_us = None if as_of is None or window.as_of is None else as_of + window.as_of.microsecond
     return Audience(
         log=log, ranker=learn_ranker(log, seed, n_threads, plan), person_of_owner=person_of_owner,
-        is_member=is_member, active=most_active(log, is_member), as_of_us=as_of_us,
+        is_member=is_member, active=most_active(log, is_member), as_of_us=window.as_of_us,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from training.config import Config
+from training.whole_text import write_whole
 
 
 def config_text(config: Config, comments: Sequence[str] = ()) -> str:
@@ -19,12 +20,7 @@ def config_text(config: Config, comments: Sequence[str] = ()) -> str:
 
 def write_config(config: Config, path: Path, comments: Sequence[str] = ()) -> None:
     """Writes it beside its place and renames it there."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(config_text(config, comments), "utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, config_text(config, comments))
 
 
 def changes(config: Config) -> Mapping[str, Mapping[str, Any]]:

@@ -13,13 +13,13 @@ from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.utils.extmath import randomized_svd
 
+from features.categories import SEPARATOR
 from training.inputs import Catalogue
 
 N_FACTORS = 32
 N_HASHED = 1 << 15
 POWER_ITERATIONS = 2
 PRICE_BANDS_PER_E = 2.0  # bands per factor e of the price
-SEPARATOR = " > "
 # words of letters; a Chinese title has no blanks, so each of its characters is a word, and so is each pair
 WORDS = r"[\u3400-\u9fff]|[^\W\d_\u3400-\u9fff]{2,}"
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from features.dataset import Dataset, open_dataset
-from features.window import Window, open_window
+from features.window import Window
 from recsys.domain import Target
 from recsys.errors import ConfigError, DataError, SnapshotError, UsageError
 from recsys.model_files import model_of
@@ -32,7 +32,7 @@ from training.closed import closed_by
 from training.draws import rng_for
 from training.evaluation import DEPTH, OURS, Evaluation
 from training.evaluation_words import said_of
-from training.facts import gather_facts, order_times
+from training.facts import MEMORY_LIMIT_MB, gather_facts, judging_window, order_times
 from training.holding_out import write_without_held_out
 from training.judging import judge, judge_parts, rank_baseline
 from training.metrics import Ranked
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from training.config import Config
 
 MAX_OWNERS = 20_000
-MEMORY_LIMIT_MB = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +81,11 @@ def evaluate(
     snapshot = open_snapshot(snapshot_path)
     dataset = open_dataset(dataset_path)
     with tempfile.TemporaryDirectory(prefix="sharepicks-evaluate-") as folder:
-        with _window(dataset) as late:
+        with judging_window(dataset) as late:
             report("splitting and, where needed, training", 0, 1)
             judged = _choose(snapshot, dataset, late, Path(folder), rng_for(seed, "hold out"))
             report("splitting and, where needed, training", 1, 1)
-            with _window(judged.early, judged.cut) as early:
+            with judging_window(judged.early, judged.cut) as early:
                 facts = gather_facts(early, late, judged.cut)
             off = tuple(f"{what}: {why}" for what, why in late.off)
         model = model_of(judged.snapshot)
@@ -246,7 +245,3 @@ def _check_names(names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in REGISTRY]
     if unknown:
         raise UsageError(f"baselines must be among {', '.join(NAMES)}; got {unknown[0]!r}")
-
-
-def _window(dataset: Dataset, as_of: datetime | None = None) -> Window:
-    return open_window(dataset, as_of, memory_limit_mb=MEMORY_LIMIT_MB, threads=thread_count())

@@ -9,13 +9,21 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from features.dataset import Dataset
 from features.interactions import real_orders
-from features.window import Window
+from features.window import Window, open_window
+from recsys.threads import thread_count
 from training.problem import Facts, Lines, Rows
 
 Ids = NDArray[np.object_]
 
+MEMORY_LIMIT_MB = 4000
 _MAX_SCENE_NAMES = 50
+
+
+def judging_window(dataset: Dataset, as_of: datetime | None = None) -> Window:
+    """The dataset as of a moment, opened as every judgement opens it; use it in a `with` block."""
+    return open_window(dataset, as_of, memory_limit_mb=MEMORY_LIMIT_MB, threads=thread_count())
 
 
 def gather_facts(early: Window, late: Window, cut: datetime | None) -> Facts:

@@ -80,8 +80,8 @@ def fit_quality(window: Window, groups: Groups, graph: CsrView) -> FittedQuality
                 if p.n_lines.sum() > 0
             ]
             model = fit_returns(followed, unfitted().strength)
-        weights = fit_weights(pasts[0], now, groups, graph, model)
-    rates = rates_of(now, groups, graph, model)
+        weights = fit_weights(pasts[0], evidence[0], now, groups, model)
+    rates = rates_of(now, return_evidence(now, groups, graph), groups, model)
     return FittedQuality(now, rates, weights, model, quality_of(rates, weights))
 
 
@@ -101,9 +101,11 @@ def return_evidence(found: Outcomes, groups: Groups, graph: CsrView) -> ReturnEv
     return ReturnEvidence(prior, found.exposure, moves, back.product_row, marks)
 
 
-def rates_of(found: Outcomes, groups: Groups, graph: CsrView, model: ReturnModel) -> dict[str, Rate]:
+def rates_of(
+    found: Outcomes, evidence: ReturnEvidence, groups: Groups, model: ReturnModel
+) -> dict[str, Rate]:
     """The posterior of every bad rate that the data tell of."""
-    rates = {"returns": predicted(model, return_evidence(found, groups, graph))}
+    rates = {"returns": predicted(model, evidence)}
     counts = {
         "complaints": (found.complaints, found.exposure),
         "low_ratings": (found.low_weight, found.rating_weight),
@@ -126,7 +128,7 @@ def _missing_rebuys(found: Outcomes, groups: Groups) -> tuple[Floats, Floats]:
 
 
 def fit_weights(
-    past: Outcomes, now: Outcomes, groups: Groups, graph: CsrView, model: ReturnModel
+    past: Outcomes, evidence: ReturnEvidence, now: Outcomes, groups: Groups, model: ReturnModel
 ) -> dict[str, float]:
     """The weight of each rate, >= 0, that best tells the bad outcomes of the lines that followed.
 
@@ -136,7 +138,7 @@ def fit_weights(
     lines = now.exposure - past.exposure
     bad = (now.n_returns - past.n_returns) + (now.complaints - past.complaints)
     used = lines >= 1
-    rates = rates_of(past, groups, graph, model)
+    rates = rates_of(past, evidence, groups, model)
     names = [name for name in DEFAULT_WEIGHTS if name in rates]
     if lines[used].sum() < MIN_LINES_TO_FIT or not names or bad[used].sum() < 1:
         return dict(DEFAULT_WEIGHTS)

@@ -16,7 +16,6 @@ from recsys.return_rate import (
     MOVES,
     ReturnEvidence,
     ReturnModel,
-    predicted,
     standardised,
     unfitted,
 )
@@ -78,13 +77,6 @@ def fit_returns(pasts: Sequence[PastReturns], strength: float = DEFAULT_STRENGTH
     found = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=[*bounds, *[MARK_BOUNDS] * n_marks])
     level, by_move, log_k, weight, by_mark = _unpack(found.x, n_moves)
     return ReturnModel(level, by_move, centre, scale, float(np.exp(log_k)), weight, by_mark)
-
-
-def log_loss(model: ReturnModel, past: PastReturns) -> float:
-    """Log-loss per line of the model's rates on what followed."""
-    rate = np.clip(predicted(model, past.evidence).mean, 1e-4, MAX_RATE)
-    back = np.minimum(past.n_returns, past.n_lines)
-    return -float((back * np.log(rate) + (past.n_lines - back) * np.log(1 - rate)).sum() / past.n_lines.sum())
 
 
 def _unpack(t: npt.NDArray[Any], n_moves: int) -> tuple[float, Floats, float, float, Floats]:

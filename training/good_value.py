@@ -15,15 +15,9 @@ from features.window import Window
 from recsys.good_value import NONE, GoodValue
 from recsys.quality import Floats
 from recsys.sparse import CsrView
-from recsys.value import (
-    Proof,
-    badges,
-    comparables,
-    floor_of,
-    scores_of,
-    worth,
-)
-from training.fit_quality import FittedQuality, Groups, fit_quality
+from recsys.value import Proof, badges, comparables, floor_of, scores_of, worth
+from training.assemble import view_of
+from training.fit_quality import Groups, fit_quality
 from training.fit_value import fit_hedonic
 from training.inputs import Edges, Inputs
 
@@ -32,7 +26,8 @@ Rows = npt.NDArray[np.int32]
 
 def good_value(window: Window, inputs: Inputs, seed: int) -> GoodValue | None:
     """The good value of every product; None where the dataset has no times or tells of no outcome."""
-    groups, graph = _groups(window, inputs), _graph(inputs.co_purchase, inputs.n_products)
+    groups = _groups(window, inputs)
+    graph = view_of(inputs.co_purchase, inputs.n_products, inputs.n_products)
     fitted = fit_quality(window, groups, graph)
     if fitted is None:
         return None
@@ -52,13 +47,16 @@ def good_value(window: Window, inputs: Inputs, seed: int) -> GoodValue | None:
         fitted.quality, floor, paid.price, paid.median_30, paid.public_price, fitted.outcomes.n_mature,
         columns.supplier_row,
     )  # fmt: skip
-    evidence = _evidence(fitted)
+    # a group's rate is knowledge too, where there is any at all
+    told = fitted.outcomes.exposure.sum() > 0
+    returned = told and fitted.outcomes.n_returns.sum() > 0
+    nothing = np.full(inputs.n_products, np.nan)
     weights = {name: weight for name, weight in fitted.weights.items() if name in fitted.rates}
     return GoodValue(
         value_score=_single(scores.value_score), value_low=_single(scores.value_low),
-        quality=_single(np.where(evidence, fitted.quality.mean, np.nan)),
-        quality_low=_single(np.where(evidence, fitted.quality.low, np.nan)),
-        return_rate=_single(_where(fitted, evidence)),
+        quality=_single(fitted.quality.mean if told else nothing),
+        quality_low=_single(fitted.quality.low if told else nothing),
+        return_rate=_single(fitted.rates["returns"].mean if returned else nothing),
         n_mature=fitted.outcomes.n_mature, n_comparables=scores.n_comparables,
         price_percentile=_single(scores.price_percentile), badge=badges(scores, proof),
         worth=np.nan_to_num(u), worth_spread=np.nan_to_num(spread).astype(np.float32),
@@ -72,16 +70,6 @@ def good_value(window: Window, inputs: Inputs, seed: int) -> GoodValue | None:
     )  # fmt: skip
 
 
-def _evidence(fitted: FittedQuality) -> npt.NDArray[np.bool_]:
-    """Which products anything is known of: a group's rate is knowledge too, where there is any at all."""
-    return np.full(len(fitted.quality.mean), fitted.outcomes.exposure.sum() > 0)
-
-
-def _where(fitted: FittedQuality, evidence: npt.NDArray[np.bool_]) -> Floats:
-    told = fitted.outcomes.n_returns.sum() > 0
-    return np.where(evidence & told, fitted.rates["returns"].mean, np.nan)
-
-
 def _groups(window: Window, inputs: Inputs) -> Groups:
     found = window.engine.fetch(
         window.table("products").select("product_row", size=lambda t: t.unit_quantity.cast("float64")),
@@ -91,15 +79,9 @@ def _groups(window: Window, inputs: Inputs) -> Groups:
     return Groups(inputs.catalogue.category_row, inputs.catalogue.supplier_row, size)
 
 
-def _graph(edges: Edges, n_products: int) -> CsrView:
-    indptr = np.zeros(n_products + 1, dtype=np.int64)
-    np.cumsum(np.bincount(edges.row, minlength=n_products), out=indptr[1:])
-    return CsrView(indptr, edges.column, edges.weight, n_products)
-
-
 def _substitutes(window: Window, n_products: int) -> CsrView:
     found: Substitutes = substitutes(window)
-    return _graph(Edges(found.product_row, found.other_row, found.weight, {}), n_products)
+    return view_of(Edges(found.product_row, found.other_row, found.weight, {}), n_products, n_products)
 
 
 def _levels(window: Window, columns: ProductColumns, unit: Rows) -> tuple[Rows, Rows]:

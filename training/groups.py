@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaln
 
 from features.columns.groups import OPEN, SUCCEEDED, GroupBuys
+from recsys.quality import log_likelihood
 from recsys.sparse import CsrView
 
 Doubles = npt.NDArray[np.float64]
@@ -103,10 +103,7 @@ def _prior_weight(n: Doubles, won: Doubles, hoped: Doubles) -> float:
         return float(WEIGHTS[-1])
     n, won = n[seen], won[seen]
     mean = np.clip(hoped[seen] / n, LOWEST, HIGHEST)
-    fits = [
-        float((betaln(won + w * mean, n - won + w * (1 - mean)) - betaln(w * mean, w * (1 - mean))).sum())
-        for w in WEIGHTS
-    ]
+    fits = [log_likelihood(won, n, mean, weight) for weight in WEIGHTS]
     return float(WEIGHTS[int(np.argmax(fits))])
 
 

@@ -10,6 +10,7 @@ from typing import get_args
 
 import numpy as np
 
+from features.arrays import places_in
 from features.dataset import Dataset
 from features.window import open_window
 from recsys.domain import Target
@@ -152,8 +153,8 @@ def followed_between(inputs: Inputs, earlier: Inputs, after: datetime, until: da
     later = inputs.purchases
     assert later.last_time is not None
     low, high = int(after.timestamp() * 1_000_000), int(until.timestamp() * 1_000_000)
-    member = _place_in(earlier.member_ids, inputs.member_ids)[later.member_row]
-    product = _place_in(earlier.catalogue.product_ids, inputs.catalogue.product_ids)[later.product_row]
+    member = places_in(earlier.member_ids, inputs.member_ids)[later.member_row]
+    product = places_in(earlier.catalogue.product_ids, inputs.catalogue.product_ids)[later.product_row]
     kept = (later.last_time > low) & (later.last_time <= high) & (member >= 0) & (product >= 0)
     found = later.where(kept)
     member, product = member[kept], product[kept]
@@ -162,14 +163,6 @@ def followed_between(inputs: Inputs, earlier: Inputs, after: datetime, until: da
         member[order].astype(np.int32), product[order].astype(np.int32), found.weight[order],
         found.n[order], found.last_time[order] if found.last_time is not None else None,
     )  # fmt: skip
-
-
-def _place_in(sorted_ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Position of each wanted id in the sorted ids, -1 where it is absent."""
-    if not len(sorted_ids):
-        return np.full(len(wanted), -1, dtype=np.int64)
-    place = np.minimum(np.searchsorted(sorted_ids, wanted), len(sorted_ids) - 1)
-    return np.where(sorted_ids[place] == wanted, place, -1)
 
 
 def _within_budget(labelled: Labelled, budget: int, n_negatives: int, rng: np.random.Generator) -> Labelled:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.arrays import places_in
 from recsys.model import Model
 from recsys.recommend import rank_many_of
 from recsys.sources import SOURCES, Source
@@ -34,7 +34,8 @@ class RowMap:
 def map_rows(model: Model, owner_ids: NDArray[np.str_], product_ids: NDArray[np.str_]) -> RowMap:
     """How the model's rows stand beside these ids; product_ids sorted."""
     owner = np.asarray(model.people.owners.rows(owner_ids), dtype=np.int32)
-    return RowMap(owner, _rows_in(product_ids, model.products.ids))
+    known = np.asarray(list(model.products.ids), dtype=np.str_)
+    return RowMap(owner, places_in(product_ids, known).astype(np.int32))
 
 
 def map_facts(model: Model, facts: Facts) -> RowMap:
@@ -82,10 +83,3 @@ def _without_closed(lists: Ranked, problem: Problem, depth: int) -> Ranked:
     found = np.full((len(lists), depth), -1, dtype=np.int32)
     found[:, : moved.shape[1]] = moved[:, :depth]
     return found
-
-
-def _rows_in(ids: NDArray[np.str_], of_model: Any) -> Rows:
-    """For each product of the model its row in `ids` (sorted), -1 where the dataset lacks it."""
-    known = np.asarray(list(of_model), dtype=np.str_)
-    place = np.minimum(np.searchsorted(ids, known), max(len(ids) - 1, 0))
-    return np.where(ids[place] == known, place, -1).astype(np.int32)

@@ -21,7 +21,6 @@ NO_CATEGORY = "uncategorised"
 def read_inputs(window: Window, graphs: Graphs) -> Inputs:
     """The inputs of one model, as the window's moment knew them."""
     found = member_product(window, half_life_days=graphs.order_half_life_days)
-    as_of = window.as_of
     profiles = None if window.timeless else circle_columns(window)
     return Inputs(
         catalogue=_catalogue(window),
@@ -33,7 +32,7 @@ def read_inputs(window: Window, graphs: Graphs) -> Inputs:
         circle=_circle(window),
         circle_categories=_circle_categories(window, profiles),
         co_purchase=_co_purchase(window, graphs),
-        as_of_us=None if as_of is None else int(as_of.timestamp()) * 1_000_000 + as_of.microsecond,
+        as_of_us=window.as_of_us,
         movement=None if profiles is None else read_movement(window, profiles),
     )
 

@@ -11,17 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from features.arrays import US_PER_DAY, weighted_median_of_rows
 from features.columns.rebuy import RebuyGaps
 from recsys.operators import Csr
 from training.inputs import Inputs
 
-US_PER_DAY = 86_400_000_000
 MIN_GAPS = 5  # completed gaps of a product before it has a pace
 AHEAD_DAYS = 14.0
-DUE_FROM, DUE_UNTIL = (
-    0.7,
-    4.0,
-)  # medians since the last purchase: before, it is not used up; after, she moved on
+DUE_FROM, DUE_UNTIL = 0.7, 4.0  # medians since the last one: before, not used up; after, she moved on
 EDGES = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0, np.inf])
 PRIOR_EVENTS = 5.0
 
@@ -65,13 +62,8 @@ def median_gaps(gaps: RebuyGaps, n_products: int) -> Doubles:
     """The lower median gap of each product in days, float64 (n_products,); NaN below MIN_GAPS gaps."""
     total = np.bincount(gaps.product_row, gaps.n, minlength=n_products)
     median = np.full(n_products, np.nan)
-    if not len(gaps.n):
-        return median
-    up_to = np.cumsum(gaps.n)  # sorted by product, then gap
-    before = (np.cumsum(total) - total)[gaps.product_row]
-    reached = 2 * (up_to - before) >= total[gaps.product_row]
-    row, first = np.unique(gaps.product_row[reached], return_index=True)
-    median[row] = gaps.gap_days[reached][first]
+    row, middle = weighted_median_of_rows(gaps.product_row, gaps.gap_days, gaps.n)
+    median[row] = middle
     median[total < MIN_GAPS] = np.nan
     return median
 

@@ -19,6 +19,7 @@ from training.plots import (
     plot_measures,
     plot_slices,
 )
+from training.whole_text import write_whole
 
 TABLE_MEASURES = ("recall@10", "recall@20", "ndcg@10", "ndcg@20", "mrr@10", "mrr@20", "hit@10", "hit@20")
 GRADED_MEASURES = ("graded_ndcg@10", "graded_ndcg@20")
@@ -34,12 +35,7 @@ MAX_BYTES = 2_000_000
 
 def write_report(evaluation: Evaluation, path: Path) -> None:
     """Writes the report beside its place and renames it there; the same evaluation gives the same bytes."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(render_report(evaluation), "utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, render_report(evaluation))
 
 
 def render_report(evaluation: Evaluation) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from features.arrays import NO_TIME
+from features.arrays import NO_TIME, US_PER_DAY
 from features.columns.groups import GroupBuys
 from recsys.operators import Csr
 from recsys.signals import NO_SIGNALS, Signals
@@ -17,12 +17,11 @@ from training.content import content_vectors
 from training.groups import group_odds, one_short
 from training.inputs import Inputs, Movement
 from training.rebuy import rebuy_chances
-from training.sparse_rows import largest, ones_like, values_of
+from training.sparse_rows import as_view, largest, largest_with_counts, ones_like
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
 
-US_PER_DAY = 86_400_000_000
 MIN_RECENT_MEMBERS = 3  # kept it in the last week: fewer may be one family
 NEW_DAYS = 30
 HISTORY_DAYS = 14  # what was seen in the first days of the data may be older than the data
@@ -32,7 +31,6 @@ PRIOR_PRODUCTS = 3.0
 MAX_CIRCLES = 300  # a member of more circles says nothing about their owners
 N_PEERS = 30
 TOP_PRODUCTS = 60  # kept for each owner
-OWNERS_AT_ONCE = 4096
 REGION_PRODUCTS = 400
 
 
@@ -123,9 +121,12 @@ def _rebuy(inputs: Inputs, moved: Movement, circle: Csr) -> dict[str, Any]:
     chances = rebuy_chances(inputs, moved.gaps)
     due, ties = ones_like(chances), ones_like(circle)
     return {
-        "rebuy_members": as_view(chances, {}),
-        "rebuy_circle": _best_of_blocks(
-            circle.shape[0], lambda part: (circle[part] @ chances, ties[part] @ due), "n_members"
+        "rebuy_members": as_view(chances),
+        "rebuy_circle": largest_with_counts(
+            circle.shape[0],
+            lambda part: (circle[part] @ chances, ties[part] @ due),
+            TOP_PRODUCTS,
+            "n_members",
         ),
     }
 
@@ -153,7 +154,7 @@ def peers(inputs: Inputs, circle: Csr) -> CsrView:
         alike = _nearest(sparse.csr_array(known[part] @ others), part.start)
         return alike @ success, ones_like(alike) @ sold
 
-    return _best_of_blocks(n_owners, block, "n_owners")
+    return largest_with_counts(n_owners, block, TOP_PRODUCTS, "n_owners")
 
 
 def _told(circle: Csr) -> Csr:
@@ -180,20 +181,6 @@ def _nearest(alike: Csr, first_row: int) -> Csr:
     return largest(alike, N_PEERS)
 
 
-def _best_of_blocks(n_rows: int, block: Any, count_name: str) -> CsrView:
-    """Weights with a count beside each, computed a block of owners at a time, the heaviest of each row."""
-    parts, counts = [], []
-    for start in range(0, max(n_rows, 1), OWNERS_AT_ONCE):
-        weights, counted = (sparse.csr_array(m) for m in block(slice(start, start + OWNERS_AT_ONCE)))
-        weights.eliminate_zeros()
-        kept = largest(weights, TOP_PRODUCTS)
-        parts.append(kept)
-        counted.sort_indices()
-        counts.append(values_of(counted, kept))
-    whole = sparse.csr_array(sparse.vstack(parts, format="csr"))
-    return as_view(whole, {count_name: np.rint(np.concatenate(counts)).astype(np.int32)})
-
-
 def _price_band(price_band: npt.NDArray[np.int64]) -> dict[str, Any]:
     """The quarter points of what each circle paid, as logarithms; -1 where it bought nothing."""
     low, high = price_band[:, 1], price_band[:, 3]
@@ -211,12 +198,4 @@ def _regions(region_row: Rows, circle_orders: CsrView) -> CsrView:
     ones = np.ones(len(of_owner), dtype=np.float32)
     where = sparse.csr_array((ones, (region_row[of_owner], of_owner)), shape=(n_regions, len(region_row)))
     summed = sparse.csr_array(where @ circle_orders.to_scipy())
-    return as_view(largest(summed, REGION_PRODUCTS), {})
-
-
-def as_view(matrix: Csr, extra: dict[str, npt.NDArray[Any]]) -> CsrView:
-    """A CSR matrix as a snapshot keeps it."""
-    return CsrView(
-        matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32),
-        matrix.shape[1], extra,
-    )  # fmt: skip
+    return as_view(largest(summed, REGION_PRODUCTS))

@@ -1,12 +1,19 @@
-"""Rows of sparse matrices: the largest entries of each, entries at a pattern, ones at a pattern."""
+"""Rows of sparse matrices: the largest entries of each, counts beside them, entries at a pattern."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
 from recsys.operators import Csr
+from recsys.scoring import places_within
+from recsys.sparse import CsrView
+
+ROWS_AT_ONCE = 4096
 
 
 def values_of(matrix: Csr, pattern: Csr) -> npt.NDArray[np.float32]:
@@ -27,11 +34,40 @@ def ones_like(matrix: Csr) -> Csr:
 def largest(matrix: Csr, limit: int) -> Csr:
     """The `limit` largest entries of each row, by column; ties by the smaller column."""
     matrix.sort_indices()
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    order = np.lexsort((matrix.indices, -matrix.data, rows))
-    place = np.arange(matrix.nnz) - matrix.indptr[rows]
-    kept = np.zeros(matrix.nnz, dtype=bool)
-    kept[order[place < limit]] = True
+    lengths = np.diff(matrix.indptr)
+    rows = np.repeat(np.arange(matrix.shape[0]), lengths)
+    at = np.flatnonzero(lengths[rows] > limit)  # only these rows lose anything
+    if not len(at):
+        return matrix
+    order = at[np.lexsort((matrix.indices[at], -matrix.data[at], rows[at]))]
+    kept = np.ones(matrix.nnz, dtype=bool)
+    kept[order[places_within(rows[order]) >= limit]] = False
     indptr = np.zeros(matrix.shape[0] + 1, dtype=np.int64)
-    np.cumsum(np.bincount(rows[kept], minlength=matrix.shape[0]), out=indptr[1:])
+    np.cumsum(np.minimum(lengths, limit), out=indptr[1:])
     return sparse.csr_array((matrix.data[kept], matrix.indices[kept], indptr), shape=matrix.shape)
+
+
+def largest_with_counts(
+    n_rows: int, block: Callable[[slice], tuple[Csr, Csr]], limit: int, count_name: str
+) -> CsrView:
+    """The `limit` largest weights of each row with a count beside each, a block of rows at a time.
+
+    `block` gives the weights and the counts of a slice of rows; where a weight is there, a count is.
+    """
+    parts, counts = [], []
+    for start in range(0, max(n_rows, 1), ROWS_AT_ONCE):
+        weights, counted = (sparse.csr_array(m) for m in block(slice(start, start + ROWS_AT_ONCE)))
+        weights.eliminate_zeros()  # a tie of no weight is none
+        parts.append(largest(weights, limit))
+        counted.sort_indices()
+        counts.append(values_of(counted, parts[-1]))
+    whole = sparse.csr_array(sparse.vstack(parts, format="csr"))
+    return as_view(whole, {count_name: np.rint(np.concatenate(counts)).astype(np.int32)})
+
+
+def as_view(matrix: Csr, extra: Mapping[str, npt.NDArray[Any]] | None = None) -> CsrView:
+    """A CSR matrix as a snapshot keeps it."""
+    return CsrView(
+        matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32),
+        matrix.shape[1], extra or {},
+    )  # fmt: skip

@@ -11,15 +11,12 @@ from datetime import datetime
 from pathlib import Path
 
 from features.dataset import Dataset
-from features.window import Window, open_window
 from recsys.threads import thread_count
 from training.draws import rng_for
-from training.facts import gather_facts, order_times
+from training.facts import MEMORY_LIMIT_MB, gather_facts, judging_window, order_times
 from training.holding_out import write_without_held_out
 from training.problem import Facts
 from training.split import datetime_of, time_cut
-
-MEMORY_LIMIT_MB = 4000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,12 +36,12 @@ def validation_of(dataset: Dataset, folder: Path, seed: int) -> Validation:
     """The validation part of a dataset; `folder` takes the smaller datasets of a timeless one."""
     if dataset.timeless:
         return _of_folds(dataset, folder, seed)
-    with _window(dataset) as everything:
+    with judging_window(dataset) as everything:
         times = order_times(everything)
     judged_us = time_cut(times)
     cut_us = time_cut(times[times <= judged_us])
     judged, cut = datetime_of(judged_us), datetime_of(cut_us)
-    with _window(dataset, judged) as late, _window(dataset, cut) as early:
+    with judging_window(dataset, judged) as late, judging_window(dataset, cut) as early:
         facts = gather_facts(early, late, cut)
     said = (
         f"Chosen by the orders after {cut:%Y-%m-%d %H:%M} UTC; nothing after {judged:%Y-%m-%d %H:%M} UTC, "
@@ -57,7 +54,7 @@ def _of_folds(dataset: Dataset, folder: Path, seed: int) -> Validation:
     # the same fold as evaluate's with this seed
     rest = _without_fold(dataset, folder / "rest", seed, "hold out")
     early = _without_fold(rest, folder / "early", seed, "hold out to choose by")
-    with _window(rest) as late, _window(early) as before:
+    with judging_window(rest) as late, judging_window(early) as before:
         facts = gather_facts(before, late, None)
     said = (
         "Chosen by a fifth of each person's purchases, held out; another fifth, which is what evaluate "
@@ -71,7 +68,3 @@ def _without_fold(dataset: Dataset, folder: Path, seed: int, purpose: str) -> Da
     return write_without_held_out(
         dataset, folder, rng, memory_limit_mb=MEMORY_LIMIT_MB, threads=thread_count()
     )
-
-
-def _window(dataset: Dataset, as_of: datetime | None = None) -> Window:
-    return open_window(dataset, as_of, memory_limit_mb=MEMORY_LIMIT_MB, threads=thread_count())

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import ibis
 import numpy as np
 
-from features.arrays import NO_ROW, NO_TIME, Array, read_only
+from features.arrays import NO_ROW, NO_TIME, US_PER_DAY, Array, places_in, read_only
 from features.window import Window
 
 FAILED, SUCCEEDED, OPEN = 0, 1, -1
-DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +48,10 @@ def group_buys(window: Window) -> GroupBuys:
     named = ("group_buy_id", "product_row", "required", "n_joined", "says", "open_time", "expire_time")
     found = window.engine.fetch(rows.select(*named), ("group_buy_id",))
     initiators = window.engine.fetch_strings(groups, "initiator_id", "group_buy_id")
-    assert window.as_of is not None
-    now_us = int(window.as_of.timestamp()) * 1_000_000 + window.as_of.microsecond
-    expire = np.where(found["expire_time"] == NO_TIME, found["open_time"] + DAY_US, found["expire_time"])
+    assert window.as_of_us is not None
+    expire = np.where(found["expire_time"] == NO_TIME, found["open_time"] + US_PER_DAY, found["expire_time"])
     filled = (found["says"] == SUCCEEDED) | (found["n_joined"] >= found["required"])
-    failed = ~filled & ((found["says"] == FAILED) | (expire <= now_us))
+    failed = ~filled & ((found["says"] == FAILED) | (expire <= window.as_of_us))
     return GroupBuys(
         owner_row=_owner_rows(window, initiators),
         product_row=found["product_row"],
@@ -67,17 +65,9 @@ def group_buys(window: Window) -> GroupBuys:
 def _owner_rows(window: Window, initiators: Array) -> Array:
     """The owner that an initiator's id names, or whose own member it names; int32, -1 for none."""
     owners, members = window.ids["owners"], window.ids["members"]
-    row = _place_in(owners, initiators)
+    row = places_in(owners, initiators)
     owner_of = np.full(len(members) + 1, NO_ROW, dtype=np.int64)  # -1 takes the last place
     own = np.flatnonzero(window.owner_member >= 0)
     owner_of[window.owner_member[own]] = own
-    owner_of[-1] = NO_ROW
-    by_member = owner_of[_place_in(members, initiators)]
+    by_member = owner_of[places_in(members, initiators)]
     return read_only(np.where(row >= 0, row, by_member).astype(np.int32))
-
-
-def _place_in(sorted_ids: Array, wanted: Array) -> Array:
-    if not len(sorted_ids):
-        return np.full(len(wanted), NO_ROW, dtype=np.int64)
-    place = np.minimum(np.searchsorted(sorted_ids, wanted), len(sorted_ids) - 1)
-    return np.where(sorted_ids[place] == wanted, place, NO_ROW)

@@ -25,11 +25,8 @@ INCENTIVISED_WEIGHT = 0.3
 LOW_RATING = 2
 WORST_SEVERITY = 4
 REBUY_AFTER_DAYS = 30  # a buyer has had the time to come back
-OWN_CHOICE = (
-    "changed_mind",
-    "no_longer_needed",
-    "size_fit",
-)  # a return for these says nothing of the product
+# a return for these says nothing of the product
+OWN_CHOICE = ("changed_mind", "no_longer_needed", "size_fit")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import ibis
 import numpy as np
 
-from features.arrays import NO_ROW, Array
+from features.arrays import NO_ROW, Array, weighted_median_of_rows
 from features.columns.products import ProductColumns
 from features.expressions import SECONDS_PER_DAY, epoch_seconds
 from features.window import Window
-from recsys.value import NO_UNIT, UNITS, weighted_median_of_rows
+from recsys.value import NO_UNIT, UNITS
 
 HISTORY_DAYS = 30
 LIKELY_TO_FILL = 0.5

@@ -22,7 +22,6 @@ from recsys.value import (
     comparables,
     floor_of,
     scores_of,
-    weighted_median_of_rows,
     worth,
 )
 
@@ -160,10 +159,3 @@ def test_the_floor_is_three_times_as_bad_as_usual() -> None:
     quality = Quality(np.array([0.95, 0.95, 0.8, 0.8]), np.full(4, 0.7))
     rows = np.array([0, 0, 1, 1], dtype=np.int32)
     assert floor_of(quality, rows, np.full(4, 10.0)) == pytest.approx([0.85, 0.85, 0.4, 0.4])
-
-
-def test_a_price_counts_in_the_median_by_the_time_it_held() -> None:
-    rows = np.array([4, 4, 4, 9], dtype=np.int32)
-    found, middle = weighted_median_of_rows(rows, np.array([300.0, 100, 200, 5]), np.array([1.0, 1, 28, 3]))
-    assert found.tolist() == [4, 9]
-    assert middle.tolist() == [200, 5]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training import assemble
+from training import sparse_rows
 from training.assemble import _circle_orders, csr_of
 
 NO_TIE = 0.0
@@ -42,6 +42,6 @@ def test_an_order_of_no_weight_breaks_nothing() -> None:
 
 def test_red_control_a_product_of_weights_may_come_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts by place alone, as if both products stored the same cells, do not fit."""
-    monkeypatch.setattr(assemble, "values_of", lambda matrix, pattern: matrix.data[: pattern.nnz])
+    monkeypatch.setattr(sparse_rows, "values_of", lambda matrix, pattern: matrix.data[: pattern.nnz])
     found = circle_orders([(0, 0, NO_TIE), (0, 1, 2.0)], [*ORDERS[:3], (0, 0, 9.0)])
     assert found != {(0, 1): (2.0, 2)}
