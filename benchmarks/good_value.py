@@ -9,11 +9,6 @@ in a process of its own.
 
 from __future__ import annotations
 
-import argparse
-import json
-import multiprocessing
-import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from graphs import write_orders
+from graphs import measure_sizes, peak_mb, write_orders
 
 from features.dataset import DatasetWriter, open_dataset
 from features.window import open_window
@@ -74,23 +69,9 @@ def measure(n_lines: int, memory_limit_mb: int, threads: int) -> dict[str, Any]:
         scores = scores_of(compared, u, spread, price)
         found["score_seconds"] = round(time.perf_counter() - started, 1)
         found["n_products"], found["n_scored"] = n, int((~np.isnan(scores.value_score)).sum())
-        found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        found["peak_mb"] = peak_mb()
     return found
 
 
-def main() -> None:
-    """Measure each size asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("sizes", nargs="*", type=int, default=[1_000_000, 10_000_000])
-    parser.add_argument("--memory-limit-mb", type=int, default=4000)
-    parser.add_argument("--threads", type=int, default=2)
-    asked = parser.parse_args()
-    for n_lines in asked.sizes:
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            found = pool.apply(measure, (n_lines, asked.memory_limit_mb, asked.threads))
-        sys.stdout.write(json.dumps(found) + "\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    measure_sizes(measure, __doc__)

@@ -89,7 +89,7 @@ def measure(n_lines: int, memory_limit_mb: int, threads: int) -> dict[str, Any]:
                 found[f"{name}_seconds"] = round(time.perf_counter() - started, 1)
                 found[f"{name}_cpu_seconds"] = round(time.process_time() - worked, 1)
                 found[f"n_{name}"] = n_edges
-                found[f"{name}_peak_mb"] = _peak_mb()
+                found[f"{name}_peak_mb"] = peak_mb()
     return found
 
 
@@ -104,14 +104,15 @@ def _ids(letter: str, numbers: Any) -> pa.Array:
     return pc.binary_join_element_wise(letter, pa.array(numbers).cast(pa.string()), "")
 
 
-def _peak_mb() -> int:
+def peak_mb() -> int:
+    """Peak memory of this process, megabytes."""
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(kilobytes // 1024)
 
 
-def main() -> None:
-    """Measure each size asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+def measure_sizes(measure: Callable[[int, int, int], dict[str, Any]], described: str | None) -> None:
+    """Measure each size asked for on the command line, in a process of its own; one line of JSON each."""
+    parser = argparse.ArgumentParser(description=described, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("sizes", nargs="*", type=int, default=[1_000_000, 10_000_000])
     parser.add_argument("--memory-limit-mb", type=int, default=4000)
     parser.add_argument("--threads", type=int, default=2)
@@ -124,4 +125,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    measure_sizes(measure, __doc__)

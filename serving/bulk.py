@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +70,12 @@ def arrow_strings(column: StringColumn) -> pa.Array:
 def strings_of(column: pa.Array, rows: npt.NDArray[np.integer]) -> pa.Array:
     """The strings at these rows as a plain Arrow string array."""
     return pc.take(column, pa.array(rows)).cast(pa.string())
+
+
+def known_figures(values: npt.NDArray[Any]) -> pa.Array:
+    """Figures of a value model as float64, null where a snapshot holds -1: no evidence."""
+    figures = np.asarray(values, dtype=np.float64)
+    return pa.array(figures, mask=figures < 0)
 
 
 @contextmanager

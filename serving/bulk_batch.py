@@ -30,7 +30,14 @@ from recsys.ranking import chunk_size
 from recsys.recommend import SOURCE_NAMES, RankedChunk, rank_many_of
 from recsys.snapshot import Snapshot
 from recsys.threads import thread_count
-from serving.bulk import arrow_strings, lock, refuse_bad_output, strings_of, whole_parquet
+from serving.bulk import (
+    arrow_strings,
+    known_figures,
+    lock,
+    refuse_bad_output,
+    strings_of,
+    whole_parquet,
+)
 from serving.bulk_score import rows_of
 
 Rows = npt.NDArray[np.int32]
@@ -193,8 +200,7 @@ def _rank_part(model: Model, owners: _Owners, options: BatchOptions) -> pa.Table
 def _value_scores(model: Model, product_row: Rows) -> pa.Array:
     if model.value is None:
         return pa.nulls(len(product_row), pa.float64())
-    scores = np.asarray(model.value.value_score, dtype=np.float64)[product_row]
-    return pa.array(scores, mask=scores < 0)
+    return known_figures(model.value.value_score[product_row])
 
 
 def _rank_rows(model: Model, rows: Rows, options: BatchOptions) -> list[RankedChunk]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from recsys.model_files import model_of
 from recsys.snapshot import Snapshot
 from recsys.value import BADGES, GOOD_VALUE, PROMISING
-from serving.bulk import arrow_strings, refuse_bad_output, whole_parquet
+from serving.bulk import arrow_strings, known_figures, refuse_bad_output, whole_parquet
 
 FIGURES = ("value_score", "value_low", "quality", "quality_low", "return_rate")
 SCHEMA = pa.schema(
@@ -52,8 +50,9 @@ def write_values(snapshot: Snapshot, out: Path) -> ValueSummary:
         table = pa.table(
             [
                 ids.cast(pa.string()),
-                *(_figures(getattr(value, name)) for name in FIGURES),
-                pa.array(value.n_mature), pa.array(value.n_comparables), _figures(value.price_percentile),
+                *(known_figures(getattr(value, name)) for name in FIGURES),
+                pa.array(value.n_mature), pa.array(value.n_comparables),
+                known_figures(value.price_percentile),
                 pa.array(BADGES, pa.string()).take(pa.array(badge.astype(np.int64))),
             ],
             schema=SCHEMA,
@@ -63,8 +62,3 @@ def write_values(snapshot: Snapshot, out: Path) -> ValueSummary:
     return ValueSummary(
         n, int(scored.sum()), int((badge == GOOD_VALUE).sum()), int((badge == PROMISING).sum())
     )
-
-
-def _figures(values: npt.NDArray[Any]) -> pa.Array:
-    found = np.asarray(values, dtype=np.float64)
-    return pa.array(found, mask=found < 0)

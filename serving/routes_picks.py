@@ -14,10 +14,10 @@ from fastapi import APIRouter, Request, Response
 
 from features.contract import CHANNELS
 from recsys.domain import MAX_PICKS_PER_REPLY, Query
-from serving.errors import STATUS_OF, ServiceError
+from serving.errors import STATUS_OF
 from serving.gate import Field, check_fields, choice, ids, read_json, read_path_id, read_query, text, whole
 from serving.replies import ErrorBody, RecommendBody, reply_bytes
-from serving.service import SNAPSHOT_ID, Service
+from serving.service import Service
 
 MAX_RANKED = 1000
 MAX_PRICE_MINOR = 10**12
@@ -115,10 +115,7 @@ def picks_router(service: Service) -> APIRouter:
 
 
 def _answer(service: Service, request: Request, query: Query) -> Response:
-    served = service.keeper.served  # taken once: the reply is of one snapshot, whatever is swapped meanwhile
-    if served is None:
-        raise ServiceError("not_ready", "no usable snapshot serves yet; /readyz says what is missing")
-    request.scope[SNAPSHOT_ID] = served.snapshot_id
+    served = service.served_to(request)
     reply = served.recommend(query)
     service.metrics.reply_given(reply, query.n)
     body = reply_bytes(reply, secrets.token_hex(16), served.snapshot_id, query.as_of or served.as_of)

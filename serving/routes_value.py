@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from serving.errors import STATUS_OF, ServiceError
 from serving.gate import read_path_id, read_query
 from serving.replies import OPTIONS, ErrorBody, ProductValueBody
-from serving.service import SNAPSHOT_ID, Service
+from serving.service import Service
 
 PRODUCTS = "/v1/products/"
 END = "/good-value"
@@ -37,10 +37,7 @@ def value_router(service: Service) -> APIRouter:
         """Everything to work the score out by hand; 404 when the snapshot does not know the product."""
         product_id = read_path_id(request, "product_id", PRODUCTS, END)
         read_query(request, ())
-        served = service.keeper.served
-        if served is None:
-            raise ServiceError("not_ready", "no usable snapshot serves yet; /readyz says what is missing")
-        request.scope[SNAPSHOT_ID] = served.snapshot_id
+        served = service.served_to(request)
         found = served.explain_value(product_id)
         if found is None:
             raise ServiceError("not_found", "the snapshot does not know this product")

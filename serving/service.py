@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fastapi import Request
+
+from serving.errors import ServiceError
 from serving.metrics import Metrics
 from serving.settings import Settings
-from serving.snapshots import SnapshotKeeper
+from serving.snapshots import Served, SnapshotKeeper
 
 SNAPSHOT_ID = "sharepicks.snapshot_id"  # key in the request's scope: the snapshot that answered, for the log
 
@@ -18,3 +21,14 @@ class Service:
     settings: Settings
     keeper: SnapshotKeeper
     metrics: Metrics
+
+    def served_to(self, request: Request) -> Served:
+        """The snapshot that answers this request, noted for the log; ServiceError not_ready without one.
+
+        Taken once: the reply is of one snapshot, whatever is swapped meanwhile.
+        """
+        served = self.keeper.served
+        if served is None:
+            raise ServiceError("not_ready", "no usable snapshot serves yet; /readyz says what is missing")
+        request.scope[SNAPSHOT_ID] = served.snapshot_id
+        return served
