@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from recsys.calibration import Calibration
 from recsys.columns import StringColumn
 from recsys.domain import Target
 from recsys.errors import SnapshotError
@@ -97,6 +98,7 @@ class Model:
     settings: Mapping[str, Any] = field(default_factory=dict)
     value: GoodValue | None = None  # None: nothing tells how orders ended
     signals: Signals = NO_SIGNALS
+    calibrations: Mapping[Target, Calibration] = field(default_factory=dict)  # what a score stands for
 
     @property
     def n_products(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 from weakref import WeakKeyDictionary
 
+from recsys.calibration import Calibration
 from recsys.domain import Target
 from recsys.errors import SnapshotError
 from recsys.good_value import PRODUCT_ARRAYS as VALUE_ARRAYS
@@ -60,11 +61,15 @@ def write_model(writer: SnapshotWriter, model: Model, supplier_ids: Any) -> None
         _write_value(writer, model.value)
     for name in present(model.signals):
         _write_signal(writer, name, getattr(model.signals, name))
+    for target, calibration in model.calibrations.items():
+        writer.array(f"calibration_{target}_score", calibration.score, None)
+        writer.array(f"calibration_{target}_expected", calibration.expected, None)
     specs = [_write_operator(writer, operator) for operator in model.operators]
     rankers = {target: _write_ranker(writer, target, ranker) for target, ranker in model.rankers.items()}
     described = {
         "as_of_us": model.as_of_us, "operators": specs, "rankers": rankers, "settings": dict(model.settings),
         "lists": sorted(model.lists), "signals": list(present(model.signals)),
+        "calibrations": sorted(model.calibrations),
         "value": None if model.value is None else [[n, w] for n, w in model.value.weights.items()],
         "interests": None if model.interests is None else model.interests.operator,
     }  # fmt: skip
@@ -155,12 +160,18 @@ def _read_model(snapshot: Snapshot) -> Model:
         lists={name: _read_lists(snapshot, name) for name in described.get("lists", ())},
         value=_read_value(snapshot, described.get("value")),
         signals=_read_signals(snapshot, described.get("signals", ())),
+        calibrations={t: _read_calibration(snapshot, t) for t in described.get("calibrations", ())},
     )  # fmt: skip
 
 
 def _read_signals(snapshot: Snapshot, names: Sequence[str]) -> Signals:
     read = {"csr": snapshot.csr, "array": snapshot.array}
     return Signals(**{name: read[LAYOUT[name][0]](f"signal_{name}") for name in names})  # type: ignore[arg-type]
+
+
+def _read_calibration(snapshot: Snapshot, target: Target) -> Calibration:
+    score, expected = (snapshot.array(f"calibration_{target}_{part}") for part in ("score", "expected"))
+    return Calibration(score, expected)
 
 
 def _read_lists(snapshot: Snapshot, name: str) -> Lists:
