@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from recsys.scoring import Pairs, Proposals, Scoring
+from recsys.scoring import Pairs, Scoring, places_within
 from recsys.sources import SOURCES, Source
 
 NO_SOURCE = -1
@@ -32,7 +32,8 @@ def propose(scoring: Scoring, n_per_source: int, sources: Sequence[Source] = SOU
     owner = np.concatenate([p.owner for p in found])
     product = np.concatenate([p.product for p in found])
     source = np.repeat(np.arange(len(found), dtype=np.int8), [len(p.owner) for p in found])
-    place = np.concatenate([_places(p) for p in found])
+    score = np.concatenate([p.score for p in found])
+    place = _places(owner.astype(np.int64) * len(found) + source, product, score)
     key = owner.astype(np.int64) * scoring.model.n_products + product
     order = np.lexsort((source, place, key))
     key = key[order]
@@ -42,14 +43,13 @@ def propose(scoring: Scoring, n_per_source: int, sources: Sequence[Source] = SOU
     return Candidates(Pairs(owner[kept], product[kept]), source[kept])
 
 
-def _places(proposals: Proposals) -> npt.NDArray[np.int32]:
-    """The place of each proposal in its owner's list, 0 the highest score."""
-    order = np.lexsort((proposals.product, -proposals.score, proposals.owner))
-    owner = proposals.owner[order]
-    starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]]) if len(owner) else np.zeros(0, dtype=int)
-    lengths = np.diff(np.r_[starts, len(owner)])
-    place = np.empty(len(owner), dtype=np.int32)
-    place[order] = np.arange(len(owner)) - np.repeat(starts, lengths)
+def _places(
+    lists: npt.NDArray[np.int64], product: npt.NDArray[np.int32], score: npt.NDArray[np.float32]
+) -> npt.NDArray[np.int32]:
+    """The place of each proposal in its list, 0 the highest score; `lists` tells which list each is of."""
+    order = np.lexsort((product, -score, lists))
+    place = np.empty(len(order), dtype=np.int32)
+    place[order] = places_within(lists[order])
     return place
 
 

@@ -17,10 +17,9 @@ from recsys.domain import Query
 from recsys.ids import IdList
 from recsys.model import NO_PRICE, Model, as_csr
 from recsys.opening import Mask, Open
-from recsys.operators import Csr
 from recsys.profiles import Profiles
 from recsys.scoring import Pairs, values_at
-from recsys.sparse import CsrView
+from recsys.sparse import Csr, CsrView
 
 Gate = Mask | Csr  # products closed for all: bool (n_products,); or pairs closed: owners × products, 1 each
 

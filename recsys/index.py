@@ -57,9 +57,10 @@ class ProductIndex:
             return empty.astype(np.int32), empty.astype(np.float32)
         if among.products is None:
             return self._search(queries, n) if self.lists is not None else exact_top(self.vectors, queries, n)
-        if self.lists is not None and len(among.rows) > EXACT_UP_TO:
+        n_open = among.n_products(len(self.vectors))
+        if self.lists is not None and n_open > EXACT_UP_TO:
             return self._search(queries, n, sel=among.selector)
-        if self.lists is None and 2 * len(among.rows) > len(self.vectors):
+        if self.lists is None and 2 * n_open > len(self.vectors):
             return exact_top(self.vectors, queries, n, np.flatnonzero(~among.products))
         # a narrow choice is searched in full: the lists that are probed may hold none of it
         rows, scores = exact_top(self.vectors[among.rows], queries, n)

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from recsys.calibration import Calibration
 from recsys.columns import StringColumn
@@ -25,7 +24,7 @@ from recsys.index import EXACT_UP_TO, Lists, ProductIndex, build_index
 from recsys.operators import EmbeddingOperator, FactorOperator, GraphOperator, Operator, ProfileKind
 from recsys.ranker import Ranker
 from recsys.signals import NO_SIGNALS, Signals
-from recsys.sparse import CsrView
+from recsys.sparse import Csr, CsrView, csr_of_parts
 from recsys.value import MIN_MATURE
 
 Array = npt.NDArray[Any]
@@ -33,6 +32,7 @@ NO_PRICE = -1
 UNKNOWN_STOCK = -1
 NO_ROW = -1
 COLD_BELOW = 3  # buyers
+CONTENT = "content"  # in `lists`, beside the names of operators
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,6 +159,8 @@ class Model:
         for found in self.operators:
             if not isinstance(found, GraphOperator):
                 self.lengths_of(found)
+        if self.signals.content is not None and self.cold is not None:
+            _ = self.cold_index
         _ = self.by_popularity, self.sold_out, self.low_quality
 
     @cached_property
@@ -193,6 +195,12 @@ class Model:
         return found if found.any() else None
 
     @cached_property
+    def cold_index(self) -> ProductIndex:
+        """The products' content to be searched; where there are inverted lists, they hold cold ones alone."""
+        assert self.signals.content is not None
+        return build_index(self.signals.content, self.lists.get(CONTENT))
+
+    @cached_property
     def sold_out(self) -> npt.NDArray[np.bool_] | None:
         """Which products are known to be out of stock: bool (n_products,); None when none is."""
         found = np.asarray(self.products.stock == 0)
@@ -222,16 +230,16 @@ class Model:
         return np.log1p(np.maximum(self.products.price_minor, 0)).astype(np.float32)
 
 
-def as_csr(view: CsrView, rows: npt.NDArray[np.int32]) -> sparse.csr_array[Any, tuple[int, int]]:
+def as_csr(view: CsrView, rows: npt.NDArray[np.int32]) -> Csr:
     """float32 CSR (len(rows), n_columns) of these rows; a row of -1 is empty."""
     wanted = np.asarray(rows, dtype=np.int64)
     present = wanted >= 0
-    lengths = np.zeros(len(wanted), dtype=np.int64)
     known = wanted[present]
+    lengths = np.zeros(len(wanted), dtype=np.int64)
     lengths[present] = view.indptr[known + 1] - view.indptr[known]
     # int32 as in the operators: scipy would else copy a whole operator to int64 at each product
     indptr = np.zeros(len(wanted) + 1, dtype=np.int32)
     np.cumsum(lengths, out=indptr[1:])
     positions = view.positions(known)
     data = view.data[positions].astype(np.float32, copy=False)
-    return sparse.csr_array((data, view.indices[positions], indptr), shape=(len(wanted), view.n_columns))
+    return csr_of_parts(data, view.indices[positions], indptr, view.n_columns)

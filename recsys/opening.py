@@ -11,7 +11,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from recsys.operators import Csr
+from recsys.sparse import Csr
 
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int32]
@@ -30,7 +30,12 @@ class Open:
 
     def n_products(self, n_in_catalogue: int) -> int:
         """How many products are open to everybody."""
-        return n_in_catalogue if self.products is None else len(self.rows)
+        return n_in_catalogue if self.products is None else self._n_open
+
+    @cached_property
+    def _n_open(self) -> int:
+        assert self.products is not None
+        return int(np.count_nonzero(self.products))
 
     @cached_property
     def rows(self) -> Rows:

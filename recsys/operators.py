@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+
+from recsys.sparse import Csr, rows_of, with_values
 
 Floats = npt.NDArray[np.float32]
-Csr = sparse.csr_array[Any, tuple[int, int]]
 ProfileKind = Literal["orders", "evidence"]  # evidence: orders and shares together
 
 WALKED_OWNERS, WALKED_VALUES = 16, 2_000_000  # owners, and cells of their scores, that are summed together
@@ -64,7 +64,7 @@ class GraphOperator:
         n_owners, n_products = len(bounds) - 1, self.weights.shape[1]
         cell = self.weights.indices[place]
         if n_owners > 1:
-            owner = np.repeat(np.arange(n_owners), np.diff(bounds))
+            owner = np.repeat(np.arange(n_owners), bounds[1:] - bounds[:-1])
             cell = np.repeat(owner * n_products, lengths) + cell
         value = self.weights.data[place] * np.repeat(weight, lengths)
         sums: Any = np.bincount(cell, weights=value, minlength=n_owners * n_products)
@@ -137,12 +137,9 @@ def scaled(profiles: Csr, length_power: float) -> Csr:
         return profiles
     totals = row_sums(profiles)
     factors = np.where(totals > 0, np.maximum(totals, 1e-12) ** -length_power, 0.0).astype(np.float32)
-    data = profiles.data * np.repeat(factors, np.diff(profiles.indptr))
-    return sparse.csr_array((data, profiles.indices, profiles.indptr), shape=profiles.shape)
+    return with_values(profiles, profiles.data * factors[rows_of(profiles)])
 
 
 def row_sums(matrix: Csr) -> Floats:
     """Sum of each row, float32 (n)."""
-    lengths = np.diff(matrix.indptr)
-    rows = np.repeat(np.arange(matrix.shape[0]), lengths)
-    return np.bincount(rows, weights=matrix.data, minlength=matrix.shape[0]).astype(np.float32)
+    return np.bincount(rows_of(matrix), weights=matrix.data, minlength=matrix.shape[0]).astype(np.float32)

@@ -85,15 +85,13 @@ def _profile_columns(scoring: Scoring, pairs: Pairs) -> Iterator[Floats]:
 
 
 def _direct_columns(scoring: Scoring, pairs: Pairs) -> Iterator[Floats]:
-    model, profiles = scoring.model, scoring.profiles
+    profiles = scoring.profiles
     yield values_at(profiles.shares, pairs)
     yield values_at(profiles.own_orders, pairs)
     yield values_at(profiles.circle_orders, pairs)
     yield scoring.category_share_at(pairs)
     yield scoring.log_buyers[pairs.product] - scoring.profile_mean(scoring.log_buyers)[pairs.owner]
-    price = model.products.price_minor[pairs.product]
-    known = np.where(price != NO_PRICE, np.log1p(np.maximum(price, 0)), np.nan).astype(np.float32)
-    yield known - scoring.profile_mean(scoring.log_price)[pairs.owner]
+    yield _log_price_at(scoring, pairs) - scoring.profile_mean(scoring.log_price)[pairs.owner]
 
 
 def _circle_columns(scoring: Scoring, pairs: Pairs) -> Iterator[Floats]:
@@ -137,7 +135,13 @@ def _outside_band(scoring: Scoring, pairs: Pairs) -> Floats:
     known = (rows >= 0) & (low[rows] >= 0)
     floor = np.where(known, low[rows], np.nan).astype(np.float32)[pairs.owner]
     ceiling = np.where(known, high[rows], np.nan).astype(np.float32)[pairs.owner]
-    price = np.where(model.products.price_minor != NO_PRICE, scoring.log_price, np.nan)[pairs.product]
+    price = _log_price_at(scoring, pairs)
     over, under = np.maximum(price - ceiling, 0), np.minimum(price - floor, 0)
     outside: Floats = (over + under).astype(np.float32)
     return outside
+
+
+def _log_price_at(scoring: Scoring, pairs: Pairs) -> Floats:
+    """float32 (n_pairs,): log(1 + price in minor units), NaN without a price."""
+    priced = scoring.model.products.price_minor[pairs.product] != NO_PRICE
+    return np.where(priced, scoring.log_price[pairs.product], np.float32(np.nan))

@@ -19,7 +19,7 @@ from scipy import sparse
 
 from recsys.domain import Target
 from recsys.model import Model, as_csr
-from recsys.operators import Csr
+from recsys.sparse import Csr
 
 Mask = npt.NDArray[np.bool_]
 

@@ -17,6 +17,7 @@ from recsys.profiles import profiles_of
 from recsys.ranker import columns_of
 from recsys.scoring import MAX_DENSE_VALUES, Pairs, Scoring
 from recsys.sources import SOURCES, Source
+from recsys.sources.seam import SIDE
 
 CANDIDATES_PER_SOURCE = 60
 DEEPER = 4  # how much further each source is asked when its first candidates do not fill a list
@@ -75,7 +76,7 @@ def rank(
     n_open = scoring.open.n_products(scoring.model.n_products)
     ranked = _ranked(scoring, propose(scoring, depth, sources), closed)
     whole = len(sources) == len(SOURCES)  # what some of the sources alone propose is judged as it is
-    while whole and depth < n_open and _shortest(ranked, len(scoring.profiles)) < query.n:
+    while whole and depth < SIDE * n_open and _shortest(ranked, len(scoring.profiles)) < query.n:
         depth *= DEEPER
         ranked = _followed_by(ranked, scoring, propose(scoring, depth, sources), closed)
     left_out = {name: n_closed(gate) for name, gate in closed.items()}

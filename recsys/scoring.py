@@ -9,13 +9,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from recsys.index import ProductIndex
 from recsys.model import Model
 from recsys.opening import EVERYTHING, Open
 from recsys.operators import (
-    Csr,
     EmbeddingOperator,
     FactorOperator,
     GraphOperator,
@@ -26,13 +24,14 @@ from recsys.operators import (
     scaled,
 )
 from recsys.profiles import Profiles
-from recsys.sparse import CsrView
+from recsys.sparse import Csr, CsrView, rows_of, with_values
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
 
 T = TypeVar("T")
 
+BLOCK = 128  # values of a dense row that are summed up by their largest
 MAX_DENSE_VALUES = 16_000_000  # a dense score table of a chunk may have this many cells (64 MB)
 
 
@@ -204,8 +203,7 @@ class Scoring:
         """float32 CSR (n, n_products): how many members of each circle ordered the product."""
         view, rows = self.model.people.circle_orders, self.profiles.owner_rows
         n_members = view.extra["n_members"][view.positions(rows[rows >= 0])].astype(np.float32)
-        cells = self.profiles.circle_orders  # the same rows of the same view
-        return sparse.csr_array((n_members, cells.indices, cells.indptr), shape=cells.shape)
+        return with_values(self.profiles.circle_orders, n_members)  # the same rows of the same view
 
     @cached_property
     def n_circle_members(self) -> Floats:
@@ -256,7 +254,7 @@ class Scoring:
         """float32 (n_pairs,): the fraction of the profile that lies in the product's leaf category."""
         orders, category = self.profiles.orders, self.model.products.category_row
         n_categories = len(self.model.products.categories)
-        owner = np.repeat(np.arange(orders.shape[0], dtype=np.int64), np.diff(orders.indptr))
+        owner = rows_of(orders)
         keys = owner * n_categories + category[orders.indices]
         found, at = np.unique(keys, return_inverse=True)
         weights = np.bincount(at, weights=orders.data, minlength=len(found))
@@ -281,8 +279,11 @@ def nearest(index: ProductIndex, vectors: Floats, owner: Rows, n: int, among: Op
     products, scores = index.top(vectors[asked], n + more, among)
     found = products >= 0
     if more:
+        is_closed = np.zeros(len(index.vectors), dtype=bool)
         for at, closed in enumerate(among.closed_of(owner[asked])):
-            found[at] &= ~np.isin(products[at], closed)
+            is_closed[closed] = True
+            found[at] &= ~is_closed[products[at]]
+            is_closed[closed] = False
         found &= np.cumsum(found, axis=1) <= n
     owners = np.repeat(owner[asked], products.shape[1]).reshape(products.shape)
     return Proposals(owners[found], products[found], scores[found])
@@ -294,25 +295,46 @@ def top_of_table(table: Floats, n: int, among: Open = EVERYTHING) -> Proposals:
     products: list[Rows] = []
     scores: list[Floats] = []
     for row, closed in enumerate(among.closed_of(np.arange(len(table)))):
-        is_open = table[row] > 0
-        is_open[closed] = False
+        values = table[row]
         if among.products is not None:
-            is_open &= among.products
-        columns = np.flatnonzero(is_open)
-        data = table[row, columns]
-        if len(data) > n:
-            floor = np.partition(data, len(data) - n)[len(data) - n]
-            kept = np.flatnonzero(data >= floor)
-            if len(kept) > n:
-                kept = kept[np.lexsort((columns[kept], -data[kept]))[:n]]
-            columns, data = columns[kept], data[kept]
+            values = values * among.products
+        elif len(closed):
+            values = values.copy()
+        if len(closed):
+            values[closed] = 0
+        columns = _largest(values, n)
         owners.append(np.full(len(columns), row, dtype=np.int32))
-        products.append(columns.astype(np.int32))
-        scores.append(data)
+        products.append(columns)
+        scores.append(values[columns])
     if not owners:
         empty = np.zeros(0, dtype=np.int32)
         return Proposals(empty, empty, np.zeros(0, dtype=np.float32))
     return Proposals(np.concatenate(owners), np.concatenate(products), np.concatenate(scores))
+
+
+def _largest(values: Floats, n: int) -> Rows:
+    """Where the n largest positive values stand, ascending; ties by the smaller place; int32."""
+    bound = _low_bound(values, n)
+    columns = np.flatnonzero(values >= bound if bound > 0 else values > 0)
+    if len(columns) > n:
+        found = values[columns]
+        floor = np.partition(found, len(found) - n)[len(found) - n]
+        columns = columns[found >= floor]
+        if len(columns) > n:
+            columns = np.sort(columns[np.lexsort((columns, -values[columns]))[:n]])
+    return columns.astype(np.int32)
+
+
+def _low_bound(values: Floats, n: int) -> float:
+    """A value that at least n of them reach, found without looking at each twice; 0 where there is none.
+
+    The n-th largest of the largest of every block: a large catalogue is left with a few more than n.
+    """
+    n_blocks = len(values) // BLOCK
+    if n_blocks <= n:
+        return 0.0
+    highest = values[: n_blocks * BLOCK].reshape(n_blocks, BLOCK).max(axis=1)
+    return float(np.partition(highest, n_blocks - n)[n_blocks - n])
 
 
 def values_at(matrix: Csr, pairs: Pairs) -> Floats:
@@ -324,8 +346,7 @@ def values_at(matrix: Csr, pairs: Pairs) -> Floats:
         return np.asarray(matrix.toarray()[pairs.owner, pairs.product], dtype=np.float32)
     if not matrix.has_sorted_indices:
         matrix = matrix.sorted_indices()
-    rows = np.repeat(np.arange(n_rows, dtype=np.int64), np.diff(matrix.indptr))
-    keys = rows * n_columns + matrix.indices
+    keys = rows_of(matrix) * n_columns + matrix.indices
     wanted = pairs.owner.astype(np.int64) * n_columns + pairs.product
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[at] == wanted, matrix.data[at], np.float32(0)).astype(np.float32)
@@ -333,9 +354,11 @@ def values_at(matrix: Csr, pairs: Pairs) -> Floats:
 
 def places_within(owner: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
     """0, 1, 2 … within each run of equal values; int32 (n,)."""
-    starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]]) if len(owner) else np.zeros(0, dtype=int)
-    lengths = np.diff(np.r_[starts, len(owner)])
-    return (np.arange(len(owner)) - np.repeat(starts, lengths)).astype(np.int32)
+    place = np.arange(len(owner), dtype=np.int32)
+    starts = place.copy()
+    starts[1:][owner[1:] == owner[:-1]] = 0
+    place -= np.maximum.accumulate(starts)
+    return place
 
 
 def divided(values: Floats, by: Floats) -> Floats:

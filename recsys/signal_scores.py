@@ -6,9 +6,8 @@ import numpy as np
 
 from recsys.model import as_csr
 from recsys.opening import EVERYTHING, Open
-from recsys.operators import Csr
 from recsys.scoring import Floats, Pairs, Proposals, Rows, Scoring, divided, places_within
-from recsys.sparse import CsrView
+from recsys.sparse import Csr, CsrView, rows_of
 
 
 def rebuy_of(scoring: Scoring) -> Csr:
@@ -47,7 +46,7 @@ def content_at(scoring: Scoring, pairs: Pairs) -> Floats:
 
 def top_of_sparse(matrix: Csr, n: int, among: Open = EVERYTHING) -> Proposals:
     """The n largest positive entries of each row that are open; ties by the smaller product."""
-    owner = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
+    owner = rows_of(matrix).astype(np.int32)
     product, score = matrix.indices.astype(np.int32, copy=False), matrix.data
     is_open = score > 0
     if among.products is not None:

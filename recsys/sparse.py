@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
 Extra = Mapping[str, npt.NDArray[Any]]
+Csr = sparse.csr_array[Any, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +78,7 @@ class CsrView:
         extra = {name: values[positions] for name, values in self.extra.items()}
         return CsrView(indptr, self.indices[positions], self.data[positions], self.n_columns, extra)
 
-    def to_scipy(self) -> sparse.csr_array[Any, tuple[int, int]]:
+    def to_scipy(self) -> Csr:
         """The matrix for scipy, sharing indices and data (indptr is copied to int32); extras stay behind.
 
         The arrays are read-only: what sorts or changes in place must copy first.
@@ -83,3 +86,35 @@ class CsrView:
         # scipy wants one dtype for both index arrays and would else copy the longer one to int64
         indptr = self.indptr.astype(np.int32) if self.nnz <= np.iinfo(np.int32).max else self.indptr
         return sparse.csr_array((self.data, self.indices, indptr), shape=self.shape, copy=False)
+
+
+def csr_of_parts(
+    data: npt.NDArray[Any], indices: npt.NDArray[np.int32], indptr: npt.NDArray[np.int32], n_columns: int
+) -> Csr:
+    """The matrix of these arrays, not looked at: they must fit each other.
+
+    scipy's own constructor checks them for longer than a request takes to use a row or two; a copy of an
+    empty matrix takes them as they are.
+    """
+    found = copy.copy(_empty(len(indptr) - 1, n_columns))
+    found.data, found.indices, found.indptr = data, indices, indptr
+    return found
+
+
+def with_values(matrix: Csr, values: npt.NDArray[Any]) -> Csr:
+    """The same cells with other values, sharing their places."""
+    found = copy.copy(matrix)
+    found.data = values
+    return found
+
+
+def rows_of(matrix: Csr) -> npt.NDArray[np.int64]:
+    """The row of each stored value; int64 (nnz,)."""
+    indptr = matrix.indptr
+    return np.repeat(np.arange(len(indptr) - 1), indptr[1:] - indptr[:-1])
+
+
+@lru_cache(maxsize=8)
+def _empty(n_rows: int, n_columns: int) -> Csr:
+    empty: Any = sparse.csr_array((n_rows, n_columns), dtype=np.float32)  # its stub takes this for one axis
+    return cast(Csr, empty)

@@ -12,11 +12,11 @@ from scipy import sparse
 from features.arrays import US_PER_DAY
 from recsys.columns import StringColumn
 from recsys.ids import IdList
-from recsys.index import Lists, learn_lists
-from recsys.model import Interests, Model, People, Products
-from recsys.operators import Csr, Operator, ProjectionOperator
+from recsys.index import EXACT_UP_TO, Lists, learn_lists
+from recsys.model import CONTENT, Interests, Model, People, Products
+from recsys.operators import Operator, ProjectionOperator
 from recsys.ranker import Blend
-from recsys.sparse import CsrView
+from recsys.sparse import Csr, CsrView
 from training.inputs import Catalogue, Edges, Inputs, Purchases
 from training.interests import circle_interests
 from training.operators import Graph, OperatorPlan, build_operators
@@ -61,6 +61,9 @@ def lists_of(model: Model, seed: int) -> dict[str, Lists]:
         assert isinstance(operator, ProjectionOperator)
         searched[operator.name] = operator
     learned = {name: learn_lists(o.product_out, seed=seed) for name, o in searched.items()}
+    if model.signals.content is not None and model.cold is not None and model.cold.sum() > EXACT_UP_TO:
+        cold = np.where(model.cold[:, None], model.signals.content, np.float32(0))  # zeros are in no list
+        learned[CONTENT] = learn_lists(cold, seed=seed)
     return {name: lists for name, lists in learned.items() if lists is not None}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from recsys.operators import Csr
+from recsys.sparse import Csr
 
 N_INTERESTS = 4
 MAX_CLUSTERS = 256

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from features.arrays import US_PER_DAY, weighted_median_of_rows
 from features.columns.rebuy import RebuyGaps
-from recsys.operators import Csr
+from recsys.sparse import Csr
 from training.inputs import Inputs
 
 MIN_GAPS = 5  # completed gaps of a product before it has a pace

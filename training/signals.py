@@ -10,9 +10,8 @@ from scipy import sparse
 
 from features.arrays import NO_TIME, US_PER_DAY
 from features.columns.groups import GroupBuys
-from recsys.operators import Csr
 from recsys.signals import NO_SIGNALS, Signals
-from recsys.sparse import CsrView
+from recsys.sparse import Csr, CsrView
 from training.content import content_vectors
 from training.groups import group_odds, one_short
 from training.inputs import Inputs, Movement

@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from recsys.operators import Csr
 from recsys.scoring import places_within
-from recsys.sparse import CsrView
+from recsys.sparse import Csr, CsrView
 
 ROWS_AT_ONCE = 4096
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from recsys.index import ProductIndex
 from recsys.opening import Open
 from recsys.scoring import Proposals, Scoring, nearest
 from recsys.signal_scores import content_of
-from recsys.sources.seam import joined
+from recsys.sources.seam import joined, side
 
 
 class Content:
@@ -23,8 +22,6 @@ class Content:
             return joined(())
         is_open = scoring.open.products
         among = Open(cold if is_open is None else cold & is_open, scoring.open.closed)
-        if not len(among.rows):
-            return joined(())
         vectors = np.ascontiguousarray(content_of(scoring))
         owner = np.arange(len(vectors), dtype=np.int32)
-        return nearest(ProductIndex(content), vectors, owner, n, among)
+        return nearest(scoring.model.cold_index, vectors, owner, side(n), among)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recsys.scoring import Proposals, Scoring
+from recsys.sources.seam import side
 
 
 class Popular:
@@ -11,6 +12,6 @@ class Popular:
     name = "popular"
 
     def propose(self, scoring: Scoring, n: int) -> Proposals:
-        """The same n products for every owner, but for what is closed to her alone."""
+        """The same products for every owner, but for what is closed to her alone."""
         model = scoring.model
-        return scoring.first_open(model.by_popularity, model.products.popularity, n)
+        return scoring.first_open(model.by_popularity, model.products.popularity, side(n))

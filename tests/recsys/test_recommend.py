@@ -153,13 +153,14 @@ def test_a_product_without_a_price_has_no_offer(tmp_path: Path) -> None:
 
 
 def test_the_source_named_is_one_that_proposed_the_product(large: Snapshot) -> None:
-    from recsys.ranking import scoring_of
+    from recsys.ranking import CANDIDATES_PER_SOURCE, DEEPER, scoring_of
     from recsys.sources import SOURCES
 
     model = model_of(large)
     row = model.people.owners.row("m003")
     scoring = scoring_of(model, np.array([row], np.int32), "circle")
-    proposed = {s.name: set(s.propose(scoring, 100).product.tolist()) for s in SOURCES}
+    asked = CANDIDATES_PER_SOURCE * DEEPER  # a hundred picks take a second, deeper question
+    proposed = {s.name: set(s.propose(scoring, asked).product.tolist()) for s in SOURCES}
     for pick in recommend(large, Query("m003", n=100)).picks:
         assert model.products.ids.row(pick.product_id) in proposed[pick.source]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from recsys.operators import Csr, GraphOperator, Operator, ProfileKind
+from recsys.operators import GraphOperator, Operator, ProfileKind
+from recsys.sparse import Csr
 from recsys.threads import thread_count
 from training.operators.embeddings import factors, spectral
 from training.operators.graphs import ease, four_step_walk, two_step_walk

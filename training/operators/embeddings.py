@@ -11,7 +11,8 @@ from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
-from recsys.operators import Csr, FactorOperator, ProfileKind, ProjectionOperator
+from recsys.operators import FactorOperator, ProfileKind, ProjectionOperator
+from recsys.sparse import Csr
 from training.operators.graphs import degree_power, scale_columns, scale_rows, totals
 
 Floats = npt.NDArray[np.float32]

@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.linalg import lapack
 from sparse_dot_topn import sp_matmul_topn
 
-from recsys.operators import Csr
+from recsys.sparse import Csr
 
 FOUR_STEP_WIDTH = 100  # products that each half of a four-step walk goes on from
 EASE_BLOCK = 512  # rows of a dense table that are looked at together
