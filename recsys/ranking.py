@@ -19,7 +19,7 @@ from recsys.scoring import MAX_DENSE_VALUES, Pairs, Scoring
 from recsys.sources import SOURCES, Source
 from recsys.sources.seam import SIDE
 
-CANDIDATES_PER_SOURCE = 60
+CANDIDATES_PER_SOURCE = 40
 DEEPER = 4  # how much further each source is asked when its first candidates do not fill a list
 MAX_CHUNK_OWNERS = 256
 

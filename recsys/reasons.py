@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from recsys.domain import Reason, Target
 from recsys.model import Model
 from recsys.scoring import Scoring
@@ -84,12 +82,11 @@ def _circle_category(scoring: Scoring, subject: Subject) -> Reason | None:
 def _bought_together(scoring: Scoring, subject: Subject) -> Reason | None:
     """The product of the profile that most people bought together with this one."""
     model = scoring.model
-    profile = scoring.profile_products(subject.at)
-    others, _ = model.co_purchase.row(subject.product_row)
-    known = np.array([other in profile for other in others.tolist()], dtype=bool)
+    span = model.co_purchase.span(subject.product_row)
+    others = model.co_purchase.indices[span]
+    known = scoring.in_profile(subject.at)[others]
     if not known.any():
         return None
-    span = model.co_purchase.span(subject.product_row)
     n_members = model.co_purchase.extra["n_members"][span][known]
     n_people = int(n_members.max())
     if n_people < MIN_CO_BUYERS:

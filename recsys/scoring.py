@@ -178,12 +178,14 @@ class Scoring:
 
         return self.once((id(view), name, owner_row), build)
 
-    def profile_products(self, at: int) -> frozenset[int]:
-        """The products in the profile of one owner of the chunk."""
+    def in_profile(self, at: int) -> npt.NDArray[np.bool_]:
+        """Which products one owner of the chunk has in her profile: bool (n_products,)."""
 
-        def build() -> frozenset[int]:
+        def build() -> npt.NDArray[np.bool_]:
             orders = self.profiles.orders
-            return frozenset(orders.indices[orders.indptr[at] : orders.indptr[at + 1]].tolist())
+            found = np.zeros(self.model.n_products, dtype=bool)
+            found[orders.indices[orders.indptr[at] : orders.indptr[at + 1]]] = True
+            return found
 
         return self.once(("profile", at), build)
 

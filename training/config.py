@@ -41,7 +41,7 @@ class Graphs:
 class Candidates:
     """How many products each source may propose."""
 
-    per_source: int = 60
+    per_source: int = 40
 
 
 @dataclass(frozen=True, slots=True)

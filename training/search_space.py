@@ -27,7 +27,7 @@ KNOBS: Mapping[str, Knob] = {
     "als_alpha": Knob(1.0, 60.0),
     "als_regularization_scale": Knob(0.1, 10.0),  # times the default of each set of factors
     "walk_top_k": Knob(50, 500, whole=True),
-    "per_source": Knob(40, 200, whole=True),
+    "per_source": Knob(20, 200, whole=True),
     "n_negatives": Knob(20, 120, whole=True),
     "n_trees": Knob(60, 300, whole=True),
     "n_leaves": Knob(6, 48, whole=True),
