@@ -159,7 +159,7 @@ def test_the_source_named_is_one_that_proposed_the_product(large: Snapshot) -> N
     model = model_of(large)
     row = model.people.owners.row("m003")
     scoring = scoring_of(model, np.array([row], np.int32), "circle")
-    asked = CANDIDATES_PER_SOURCE * DEEPER  # a hundred picks take a second, deeper question
+    asked = CANDIDATES_PER_SOURCE * DEEPER**2  # a hundred picks take deeper and deeper questions
     proposed = {s.name: set(s.propose(scoring, asked).product.tolist()) for s in SOURCES}
     for pick in recommend(large, Query("m003", n=100)).picks:
         assert model.products.ids.row(pick.product_id) in proposed[pick.source]
