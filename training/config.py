@@ -52,7 +52,7 @@ class RankerPlan:
     enough_queries: int = 3_000
     fold_fraction: float = 0.1
     n_moments: int = 2
-    moment_days: float = 14.0
+    moment_days: float = 30.0
     n_negatives: int = 50
     max_pairs: int = 600_000
     n_trees: int = 80

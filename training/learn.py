@@ -10,7 +10,7 @@ from typing import get_args
 
 import numpy as np
 
-from features.arrays import places_in
+from features.arrays import NO_TIME, places_in
 from features.dataset import Dataset
 from features.window import open_window
 from recsys.domain import Target
@@ -24,6 +24,9 @@ from training.fit_ranker import fit_ranker
 from training.inputs import Inputs, Purchases
 from training.labels import folds, labels_for, sampled_owners
 from training.read_inputs import read_inputs
+
+SHORTEST_DAYS = 14.0
+PART_OF_HISTORY = 1 / 6
 
 Say = Callable[[str], None]
 SeenAs = Callable[[Inputs], Inputs]
@@ -134,15 +137,25 @@ def past_moments(
     dataset: Dataset, as_of: datetime, inputs: Inputs, config: Config, n_threads: int
 ) -> Iterator[Past]:
     """Windows at earlier moments, the latest first, each with the orders of the days that followed it."""
+    days = days_between_moments(inputs, as_of, config.ranker.moment_days)
     for number in range(1, config.ranker.n_moments + 1):
-        moment = as_of - timedelta(days=config.ranker.moment_days * number)
-        until = moment + timedelta(days=config.ranker.moment_days)
+        moment = as_of - timedelta(days=days * number)
+        until = moment + timedelta(days=days)
         with open_window(
             dataset, moment, memory_limit_mb=config.run.memory_limit_mb, threads=n_threads
         ) as window:
             earlier = read_inputs(window, config.graphs)
         if len(earlier.purchases):
             yield Past(earlier, followed_between(inputs, earlier, moment, until))
+
+
+def days_between_moments(inputs: Inputs, as_of: datetime, wanted: float) -> float:
+    """The days wanted; in a short history a sixth of it, but not below two weeks."""
+    start_us = NO_TIME if inputs.movement is None else inputs.movement.momentum.start_time
+    if start_us == NO_TIME:
+        return wanted
+    history_days = (as_of.timestamp() - start_us / 1_000_000) / 86_400
+    return min(wanted, max(SHORTEST_DAYS, history_days * PART_OF_HISTORY))
 
 
 def followed_between(inputs: Inputs, earlier: Inputs, after: datetime, until: datetime) -> Purchases:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from training import learn
 from training.assemble import assemble
 from training.config import config_from
 from training.inputs import Inputs, Shares
-from training.learn import Past, learn_rankers
+from training.learn import Past, days_between_moments, learn_rankers
 from training.read_inputs import read_inputs
 
 CONFIG = config_from(QUICK)
@@ -66,3 +67,17 @@ def test_red_control_features_that_seem_the_same_are_not_said(
     monkeypatch.setattr(learn, "fit_ranker", lambda *_: None)
     past = Past(without_shares(inputs), inputs.purchases)
     assert learn_rankers(model, iter([past]), 1, CONFIG, 1, lambda _: None).off == ()
+
+
+@pytest.mark.parametrize(
+    ("history_days", "wanted", "days"),
+    [(365, 30.0, 30.0), (132, 30.0, 22.0), (40, 30.0, 14.0), (10, 30.0, 14.0), (365, 7.0, 7.0)],
+)
+def test_moments_stand_closer_in_a_short_history(
+    inputs: Inputs, history_days: int, wanted: float, days: float
+) -> None:
+    assert inputs.movement is not None
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    momentum = replace(inputs.movement.momentum, start_time=int(start.timestamp()) * 1_000_000)
+    short = replace(inputs, movement=replace(inputs.movement, momentum=momentum))
+    assert days_between_moments(short, start + timedelta(days=history_days), wanted) == pytest.approx(days)
