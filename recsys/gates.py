@@ -36,6 +36,10 @@ def gates(model: Model, profiles: Profiles, query: Query) -> Mapping[str, Gate]:
         closed["out_of_stock"] = model.sold_out
     if model.low_quality is not None:
         closed["low_quality"] = model.low_quality
+    if model.no_good_value is not None:
+        closed["no_good_value"] = model.no_good_value
+    if model.dearer_than_elsewhere is not None:
+        closed["parity"] = model.dearer_than_elsewhere
     shared = _shared_recently(model, profiles, query)
     if shared is not None:
         closed["shared_recently"] = shared

@@ -21,8 +21,10 @@ from recsys.errors import SnapshotError
 from recsys.good_value import GoodValue
 from recsys.ids import IdList
 from recsys.index import EXACT_UP_TO, Lists, ProductIndex, build_index
+from recsys.list_rules import ListRules, rules_of
 from recsys.operators import EmbeddingOperator, FactorOperator, GraphOperator, Operator, ProfileKind
 from recsys.ranker import Ranker
+from recsys.share_value import dearer_than_elsewhere, gain_of, no_good_value
 from recsys.signals import NO_SIGNALS, Signals
 from recsys.sparse import Csr, CsrView, csr_of_parts
 from recsys.value import MIN_MATURE
@@ -99,6 +101,7 @@ class Model:
     value: GoodValue | None = None  # None: nothing tells how orders ended
     signals: Signals = NO_SIGNALS
     calibrations: Mapping[Target, Calibration] = field(default_factory=dict)  # what a score stands for
+    commission: npt.NDArray[np.float32] | None = None  # (n_products,) -1: unknown; for ties alone
 
     @property
     def n_products(self) -> int:
@@ -161,7 +164,10 @@ class Model:
                 self.lengths_of(found)
         if self.signals.content is not None and self.cold is not None:
             _ = self.cold_index
-        _ = self.by_popularity, self.sold_out, self.low_quality
+        _ = self.by_popularity, self.sold_out
+        _ = self.low_quality, self.no_good_value, self.dearer_than_elsewhere
+        if self.value is not None:
+            _ = self.gain
 
     @cached_property
     def _lengths(self) -> dict[str, npt.NDArray[np.float32]]:
@@ -218,6 +224,29 @@ class Model:
             self.value.n_mature >= MIN_MATURE
         )
         return found if found.any() else None
+
+    @cached_property
+    def rules(self) -> ListRules:
+        """What its lists are held to."""
+        return rules_of(self.settings)
+
+    @cached_property
+    def gain(self) -> npt.NDArray[np.float32]:
+        """float32 (n_products,): good value of each kept order. Only where `value` is given."""
+        assert self.value is not None
+        return gain_of(self.value, self.rules.cost_of_spoiled_tie)
+
+    @cached_property
+    def no_good_value(self) -> npt.NDArray[np.bool_] | None:
+        """Which products are known to be worth no share: bool (n_products,); None when none is."""
+        found = None if self.value is None else no_good_value(self.value, self.rules)
+        return found if found is not None and found.any() else None
+
+    @cached_property
+    def dearer_than_elsewhere(self) -> npt.NDArray[np.bool_] | None:
+        """Which products a stranger gets for less elsewhere: bool (n_products,); None when none is."""
+        found = None if self.value is None else dearer_than_elsewhere(self.value)
+        return found if found is not None and found.any() else None
 
     @cached_property
     def log_buyers(self) -> npt.NDArray[np.float32]:

@@ -34,6 +34,7 @@ PEOPLE_MATRICES: Mapping[str, tuple[str, str]] = {
     "circle_orders": ("owners", "products"), "circle_categories": ("owners", "categories"),
 }  # fmt: skip
 INTERESTS = "circle_interests"
+COMMISSION = "commission"
 
 
 def write_model(writer: SnapshotWriter, model: Model, supplier_ids: Any) -> None:
@@ -64,6 +65,8 @@ def write_model(writer: SnapshotWriter, model: Model, supplier_ids: Any) -> None
     for target, calibration in model.calibrations.items():
         writer.array(f"calibration_{target}_score", calibration.score, None)
         writer.array(f"calibration_{target}_expected", calibration.expected, None)
+    if model.commission is not None:
+        writer.array(COMMISSION, model.commission, "products")
     specs = [_write_operator(writer, operator) for operator in model.operators]
     rankers = {target: _write_ranker(writer, target, ranker) for target, ranker in model.rankers.items()}
     described = {
@@ -161,6 +164,7 @@ def _read_model(snapshot: Snapshot) -> Model:
         value=_read_value(snapshot, described.get("value")),
         signals=_read_signals(snapshot, described.get("signals", ())),
         calibrations={t: _read_calibration(snapshot, t) for t in described.get("calibrations", ())},
+        commission=snapshot.array(COMMISSION) if snapshot.has(COMMISSION) else None,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from recsys.pair_features import Floats, feature_names, pair_features
 from recsys.profiles import profiles_of
 from recsys.ranker import columns_of
 from recsys.scoring import MAX_DENSE_VALUES, Pairs, Scoring
+from recsys.selection import order_of, ranks_by_worth, worth_of
 from recsys.sources import SOURCES, Source
 from recsys.sources.seam import SIDE
 
@@ -29,6 +30,8 @@ class Ranked:
     """Scored pairs of a chunk, best first within each owner.
 
     owner int32: position in the chunk; product int32; score float32; source int8; all (n_pairs,).
+    worth float32 (n_pairs,): the expected good value that the lists stand by; None where the score decides.
+    deeper int8 (n_pairs,): the question to the sources that found each, 0 the first.
     `left_out`: what each gate closes: products of the catalogue, or pairs of a list that the caller named.
     """
 
@@ -37,6 +40,8 @@ class Ranked:
     score: Floats
     source: npt.NDArray[np.int8]
     left_out: dict[str, int]
+    deeper: npt.NDArray[np.int8]
+    worth: Floats | None = None
 
 
 def chunk_size(model: Model) -> int:
@@ -68,7 +73,7 @@ def rank(
     """
     closed = gates(scoring.model, scoring.profiles, query)
     if candidates is not None:
-        ranked = _ranked(scoring, candidates, closed)
+        ranked = _selected(scoring, _ranked(scoring, candidates, closed))
         counts = {name: int(closed_at(gate, candidates.pairs).sum()) for name, gate in closed.items()}
         return replace(ranked, left_out={name: n for name, n in counts.items() if n})
     scoring.open = opened(closed)
@@ -80,7 +85,7 @@ def rank(
         depth *= DEEPER
         ranked = _followed_by(ranked, scoring, propose(scoring, depth, sources), closed)
     left_out = {name: n_closed(gate) for name, gate in closed.items()}
-    return replace(ranked, left_out={name: n for name, n in left_out.items() if n})
+    return replace(_selected(scoring, ranked), left_out={name: n for name, n in left_out.items() if n})
 
 
 def _ranked(scoring: Scoring, found: Candidates, closed: Mapping[str, Gate]) -> Ranked:
@@ -91,7 +96,25 @@ def _ranked(scoring: Scoring, found: Candidates, closed: Mapping[str, Gate]) -> 
     pairs = Pairs(found.pairs.owner[passed], found.pairs.product[passed])
     score = score_pairs(scoring, pairs)
     order = np.lexsort((pairs.product, -score, pairs.owner))
-    return Ranked(pairs.owner[order], pairs.product[order], score[order], found.source[passed][order], {})
+    first = np.zeros(len(order), dtype=np.int8)
+    return Ranked(
+        pairs.owner[order], pairs.product[order], score[order], found.source[passed][order], {}, first
+    )
+
+
+def _selected(scoring: Scoring, ranked: Ranked) -> Ranked:
+    """The same pairs by expected good value, where there is any to go by."""
+    model, target = scoring.model, scoring.profiles.target
+    if not ranks_by_worth(model, target):
+        return ranked
+    owner, product, score, deeper = ranked.owner, ranked.product, ranked.score, ranked.deeper
+    worth = worth_of(model, target, owner, product, score, deeper)
+    commission = None if model.commission is None else model.commission[product]
+    order = order_of(owner, worth, score, product, commission, model.rules, deeper)
+    return Ranked(
+        owner[order], product[order], score[order], ranked.source[order], ranked.left_out, deeper[order],
+        worth[order],
+    )  # fmt: skip
 
 
 def _shortest(ranked: Ranked, n_owners: int) -> int:
@@ -117,4 +140,5 @@ def _followed_by(first: Ranked, scoring: Scoring, deeper: Candidates, closed: Ma
     return Ranked(
         owner[order], np.concatenate([first.product, then.product])[order],
         np.concatenate([first.score, score])[order], np.concatenate([first.source, then.source])[order], {},
+        np.concatenate([first.deeper, then.deeper + first.deeper.max(initial=0) + 1]).astype(np.int8)[order],
     )  # fmt: skip

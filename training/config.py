@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from recsys.errors import ConfigError
+from recsys.list_rules import ListRules
 from training.operators import WALKS, OperatorPlan
 
+SHARES_OF_ONE = ("commission_band", "value_floor", "max_product_share", "max_supplier_share")
 DEFAULT_FILE = Path(__file__).with_name("default.toml")
 
 
@@ -79,6 +81,7 @@ class Config:
     candidates: Candidates = field(default_factory=Candidates)
     ranker: RankerPlan = field(default_factory=RankerPlan)
     audience: AudiencePlan = field(default_factory=AudiencePlan)
+    list: ListRules = field(default_factory=ListRules)
 
     def as_mapping(self) -> dict[str, Any]:
         """Section → key → value, JSON values only."""
@@ -122,6 +125,9 @@ def config_from(values: Mapping[str, Any], where: str = "config") -> Config:
             f"{where} [operators]: als_factors, als_alpha and als_regularization must be equally long; "
             f"got {' and '.join(str(len(values)) for values in sets)}"
         )
+    for key in SHARES_OF_ONE:
+        if (part := getattr(config.list, key)) > 1:
+            raise ConfigError(f"{where} [list] {key}: must be between 0 and 1; got {part!r}")
     for walk in config.operators.walks:
         if walk not in WALKS:
             raise ConfigError(f"{where} [operators] walks: must be among {', '.join(WALKS)}; got {walk!r}")

@@ -7,12 +7,13 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from features.check import check_dataset
+from features.columns.commission import commission_rates
 from features.dataset import Dataset, open_dataset
 from features.fingerprint import dataset_hash
 from features.window import open_window
@@ -75,8 +76,9 @@ def train(
         )  # fmt: skip
         say("weighing how orders ended")
         value = good_value(window, inputs, chosen.run.seed)
+        commission = commission_rates(window)
     model, not_learned = fit_model(dataset, inputs, moment, chosen, n_threads, say)
-    model = replace(model, value=value)
+    model = replace(model, value=value, commission=commission)
     say("writing the snapshot")
     with SnapshotWriter(out) as writer:
         write_model(writer, model, list(inputs.catalogue.supplier_ids))
@@ -110,7 +112,7 @@ def fit_model(
     now and in every past, while labels stay whole.
     """
     say("fitting operators")
-    settings = {"candidates_per_source": config.candidates.per_source}
+    settings = {"candidates_per_source": config.candidates.per_source, "list": asdict(config.list)}
     model = assemble(seen_as(inputs) if seen_as else inputs, config.operators, config.run.seed, settings)
     model = replace(model, lists=lists_of(model, config.run.seed))
     if moment is None:

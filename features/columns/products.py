@@ -146,7 +146,7 @@ def _prices(window: Window) -> tuple[Array, Array, tuple[str, ...]]:
     paid = window.engine.fetch(_median_paid(window), ("product_row",))
     price[paid["product_row"]] = paid["price_minor"]
     source[paid["product_row"]] = PRICE_FROM_ORDERS
-    offers = _offers_now(window)
+    offers = offers_now(window, "price_minor", "currency")
     found = window.engine.fetch(offers.drop("currency"), ("product_row",))
     price[found["product_row"]] = found["price_minor"]
     source[found["product_row"]] = PRICE_FROM_OFFER
@@ -157,13 +157,13 @@ def _prices(window: Window) -> tuple[Array, Array, tuple[str, ...]]:
     return read_only(price), read_only(source), tuple(str(code) for code in currency)
 
 
-def _offers_now(window: Window) -> ibis.Table:
-    """product_row, price_minor, currency of the offer that holds at the moment."""
+def offers_now(window: Window, *columns: str) -> ibis.Table:
+    """product_row and these columns of the offer that holds at the moment."""
     offers = window.table("offers")
     if window.as_of_second is not None:
         ends = epoch_seconds(offers.expire_time)
         offers = offers.filter(ends.isnull() | (ends > window.as_of_second))
-    return _latest(offers, "effective_time").select("product_row", "price_minor", "currency")
+    return _latest(offers, "effective_time").select("product_row", *columns)
 
 
 def _stock(window: Window) -> ibis.Table:
