@@ -30,7 +30,7 @@ class RankedChunk:
     """Ranked products of some owners, sorted by owner, then rank.
 
     owner_row int32; rank int32 from 1; product_row int32; score float32; source int8 (position in
-    `SOURCE_NAMES`), all (n_pairs,).
+    `SOURCE_NAMES`), all (n_pairs,). worth float32: expected good value, None where the score decides.
     """
 
     owner_row: npt.NDArray[np.int32]
@@ -38,6 +38,7 @@ class RankedChunk:
     product_row: npt.NDArray[np.int32]
     score: npt.NDArray[np.float32]
     source: npt.NDArray[np.int8]
+    worth: npt.NDArray[np.float32] | None = None
 
 
 def recommend(snapshot: Snapshot, query: Query) -> Reply:
@@ -89,7 +90,7 @@ def rank_many_of(
         kept = place < n
         yield RankedChunk(
             rows[ranked.owner[kept]], place[kept] + 1, ranked.product[kept], ranked.score[kept],
-            ranked.source[kept],
+            ranked.source[kept], None if ranked.worth is None else ranked.worth[kept],
         )  # fmt: skip
 
 

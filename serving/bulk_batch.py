@@ -15,7 +15,8 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsys.domain import Target
+from recsys.exposure import utility_of
 from recsys.model import Model
 from recsys.model_files import model_of
 from recsys.ranking import chunk_size
@@ -38,39 +40,51 @@ from serving.bulk import (
     strings_of,
     whole_parquet,
 )
+from serving.bulk_caps import Caps, caps_for, n_lists_shorter, places_kept, pool_depth, relisted
 from serving.bulk_score import rows_of
 
 Rows = npt.NDArray[np.int32]
 Progress = Callable[[int, int], None]  # how many owners are done, of how many
 
 OWNERS_PER_PART = 2_048
-LAYOUT = 1  # of a part; another number starts every job anew
+LAYOUT = 2  # of a part; another number starts every job anew
 KEY_DIGITS = 16
 SCHEMA = pa.schema([
     ("owner_id", pa.string()), ("rank", pa.int32()), ("product_id", pa.string()), ("score", pa.float32()),
     ("value_score", pa.float64()), ("source", pa.string()),
 ])  # fmt: skip
+# what a part of a capped batch holds besides: the places are given away when all parts are there
+POOL_SCHEMA = SCHEMA.append(pa.field("product_row", pa.int32())).append(pa.field("utility", pa.float32()))
 
 
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
-    """What is asked of every owner; `owner_ids` None asks for all that the snapshot knows."""
+    """What is asked of every owner; `owner_ids` None asks for all that the snapshot knows.
+
+    A share of None is the snapshot's own (`[list]` of its configuration), 0 caps nothing.
+    """
 
     n: int = 200
     target: Target = "circle"
     unseen: bool = False
     owner_ids: pa.Array | None = None
     owners_per_part: int = OWNERS_PER_PART
+    max_product_share: float | None = None
+    max_supplier_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BatchSummary:
-    """What was written; `n_owners_resumed` were ranked by an earlier run of the same job."""
+    """What was written; `n_owners_resumed` were ranked by an earlier run of the same job.
+
+    `n_owners_shortened` got fewer than asked for because caps had given away what was left of their pools.
+    """
 
     n_owners: int
     n_unknown_owners: int
     n_picks: int
     n_owners_resumed: int
+    n_owners_shortened: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,33 +101,42 @@ def write_batch(
     """Rank the owners and write owner_id, rank (from 1), product_id, score, value_score, source.
 
     Rows stand by owner, then rank. An owner the snapshot does not know gets the popular list. value_score is
-    null where nothing tells how orders ended, or too few products compare. UsageError when `out` cannot be a
+    null where nothing tells how orders ended, or too few products compare. With a cap on exposure no product
+    (no supplier) has more places than its share, and the others move up. UsageError when `out` cannot be a
     file or is being written.
     """
     model = model_of(snapshot)
+    caps = caps_for(model, options.max_product_share, options.max_supplier_share)
     refuse_bad_output(out)
     owners = _owners(model, options)
     firsts = range(0, len(owners.rows), options.owners_per_part)
-    n_picks = n_resumed = 0
-    key = _job_key(snapshot, options)
+    n_picks = n_resumed = n_shortened = 0
+    key = _job_key(snapshot, options, caps)
     with _parts_folder(out, key) as folder:
         parts = [folder / f"{key}-{first}.parquet" for first in firsts]
         for first, part in zip(firsts, parts, strict=True):
             span = slice(first, min(first + options.owners_per_part, len(owners.rows)))
-            if _is_whole(part):
+            if _is_whole(part, caps):
                 n_resumed += span.stop - span.start
             else:
-                table = _rank_part(model, _Owners(owners.ids[span], owners.rows[span]), options)
-                with whole_parquet(part, SCHEMA) as writer:
+                asked = _Owners(owners.ids[span], owners.rows[span])
+                table = _rank_part(model, asked, _pooled(options) if caps else options)
+                table = table if caps else table.select(SCHEMA.names)
+                with whole_parquet(part, table.schema) as writer:
                     writer.write_table(table)
             progress(span.stop, len(owners.rows))
         with whole_parquet(out, SCHEMA) as writer:
-            for part in parts:
-                table = pq.read_table(part, schema=SCHEMA)
+            kept = places_kept(parts, model, options.n, len(owners.rows), caps) if caps else repeat(None)
+            for part, places in zip(parts, kept, strict=False):
+                table = pq.read_table(part)
+                if places is not None:
+                    n_shortened += n_lists_shorter(table, places, options.n)
+                    table = relisted(table, places, SCHEMA)
                 n_picks += table.num_rows
                 writer.write_table(table)
         shutil.rmtree(folder, ignore_errors=True)
-    return BatchSummary(len(owners.rows), int((owners.rows < 0).sum()), n_picks, n_resumed)
+    n_unknown = int((owners.rows < 0).sum())
+    return BatchSummary(len(owners.rows), n_unknown, n_picks, n_resumed, n_shortened)
 
 
 def parts_folder_of(out: Path) -> Path:
@@ -128,10 +151,15 @@ def _owners(model: Model, options: BatchOptions) -> _Owners:
     return _Owners(options.owner_ids, rows_of(options.owner_ids, model.people.owners))
 
 
-def _job_key(snapshot: Snapshot, options: BatchOptions) -> str:
+def _pooled(options: BatchOptions) -> BatchOptions:
+    return replace(options, n=pool_depth(options.n))
+
+
+def _job_key(snapshot: Snapshot, options: BatchOptions, caps: Caps) -> str:
     """Equal only for jobs whose parts are the same."""
     ids = None if options.owner_ids is None else options.owner_ids.to_pylist()
     asked = [snapshot.manifest.snapshot_id, ids, options.n, options.target, options.unseen]
+    asked += [caps.product_share, caps.supplier_share]
     whole = json.dumps([LAYOUT, options.owners_per_part, *asked]).encode()
     return hashlib.sha256(whole).hexdigest()[:KEY_DIGITS]
 
@@ -160,15 +188,16 @@ def _parts_folder(out: Path, key: str) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def _is_whole(part: Path) -> bool:
+def _is_whole(part: Path, caps: Caps) -> bool:
     """Whether a part of this name is there and readable; each was put there in one step."""
     try:
-        return bool(pq.read_schema(part).equals(SCHEMA))
+        return bool(pq.read_schema(part).equals(POOL_SCHEMA if caps else SCHEMA))
     except (FileNotFoundError, pa.ArrowInvalid):
         return False
 
 
 def _rank_part(model: Model, owners: _Owners, options: BatchOptions) -> pa.Table:
+    """The lists of some owners, columns of `POOL_SCHEMA`."""
     known = np.flatnonzero(owners.rows >= 0)
     place_of = np.full(len(model.people.owners), -1, dtype=np.int32)
     place_of[owners.rows[known]] = known
@@ -176,7 +205,7 @@ def _rank_part(model: Model, owners: _Owners, options: BatchOptions) -> pa.Table
     placed = [(place_of[chunk.owner_row], chunk) for chunk in chunks]
     placed += _fallback_lists(model, np.flatnonzero(owners.rows < 0), options)
     if not placed:
-        return SCHEMA.empty_table()
+        return POOL_SCHEMA.empty_table()
     place = np.concatenate([p for p, _ in placed])
     order = np.argsort(place, kind="stable")  # within an owner the order of ranks stays
     columns = [
@@ -184,6 +213,9 @@ def _rank_part(model: Model, owners: _Owners, options: BatchOptions) -> pa.Table
         for name in ("rank", "product_row", "score", "source")
     ]
     rank, product_row, score, source = columns
+    worth = None
+    if all(chunk.worth is not None for _, chunk in placed):
+        worth = np.concatenate([chunk.worth for _, chunk in placed if chunk.worth is not None])[order]
     return pa.table(
         [
             strings_of(owners.ids, place[order]),
@@ -192,8 +224,10 @@ def _rank_part(model: Model, owners: _Owners, options: BatchOptions) -> pa.Table
             pa.array(score),
             _value_scores(model, product_row),
             strings_of(pa.array(SOURCE_NAMES), source),
+            pa.array(product_row),
+            pa.array(utility_of(place[order], score, worth)),
         ],
-        schema=SCHEMA,
+        schema=POOL_SCHEMA,
     )
 
 
@@ -227,5 +261,6 @@ def _fallback_lists(
     repeated = RankedChunk(
         np.full(n_picks * n_owners, -1, dtype=np.int32), np.tile(one.rank, n_owners),
         np.tile(one.product_row, n_owners), np.tile(one.score, n_owners), np.tile(one.source, n_owners),
+        None if one.worth is None else np.tile(one.worth, n_owners),
     )  # fmt: skip
     return [(np.repeat(places, n_picks).astype(np.int32), repeated)]

@@ -158,21 +158,31 @@ def batch(
         Path | None,
         typer.Option(metavar="FILE", help="Only these: one owner id a line, or a CSV with owner_id."),
     ] = None,
+    max_product_share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Part of all lists that may show one product; 0: no cap."),
+    ] = None,
+    max_supplier_share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Part of all places that one supplier may have; 0: no cap."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Rank products for every owner into one Parquet file; stopped half-way, it goes on when run again.
 
     Columns: owner_id, rank (from 1), product_id, score, value_score, source. An owner the
     snapshot does not know gets the popular list. Finished parts wait in a hidden folder beside FILE,
-    .FILE.parts; the same command uses them, any other argument or snapshot starts anew.
+    .FILE.parts; the same command uses them, any other argument or snapshot starts anew. Without a share
+    the snapshot's own holds, from [list] of its configuration.
     """
     from serving.bulk import open_serving, target_named
     from serving.bulk_batch import BatchOptions, parts_folder_of, write_batch
     from serving.bulk_input import read_owner_ids
 
     options = BatchOptions(
-        n, target_named(target), unseen, None if owners is None else read_owner_ids(owners)
-    )
+        n, target_named(target), unseen, None if owners is None else read_owner_ids(owners),
+        max_product_share=max_product_share, max_supplier_share=max_supplier_share,
+    )  # fmt: skip
     opened = open_serving(snapshot)
     try:
         with _progress("owners") as advance:
@@ -190,6 +200,8 @@ def batch(
         typer.echo(f"{done.n_unknown_owners:,} owners are unknown to the snapshot and got the popular list")
     if done.n_owners_resumed:
         typer.echo(f"{done.n_owners_resumed:,} owners had been ranked by a run that was stopped")
+    if done.n_owners_shortened:
+        typer.echo(f"{done.n_owners_shortened:,} owners got fewer: the caps had given the rest away")
 
 
 @app.command(epilog="Example: sharepicks score ./snapshots --pairs pairs.csv --out scores.parquet")
