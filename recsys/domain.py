@@ -23,6 +23,7 @@ class Query:
     `target="circle"` asks what her circle will buy if she shares it, `"self"` what she would buy herself.
     `as_of` None means the snapshot's own moment. `category` is a path prefix (`Home > Kitchen`).
     `product_ids` restricts the reply to the products named. `unseen` leaves out what she ordered before.
+    `seed` opens the exploration slots that the snapshot has and decides their draw; None keeps them shut.
     """
 
     owner_id: str
@@ -35,6 +36,7 @@ class Query:
     max_price_minor: int | None = None
     product_ids: tuple[str, ...] | None = None
     unseen: bool = False
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """One product for one owner; `position` counts from 1, `score` compares only within one reply."""
+    """One product for one owner; `position` counts from 1, `score` compares only within one reply.
+
+    Where good value is known, picks for a circle stand by expected good value, and scores need not fall.
+    `propensity`: the chance with which it stands at its position, 1 where nothing was drawn.
+    """
 
     product_id: str
     title: str

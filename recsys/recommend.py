@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from recsys.candidates import Candidates, given
 from recsys.domain import MAX_PICKS_PER_REPLY, Offer, Pick, Query, Reply, Target
 from recsys.errors import QueryError
+from recsys.exploration import shown
 from recsys.good_value import summary
 from recsys.model import NO_PRICE, Model
 from recsys.model_files import model_of
@@ -56,7 +57,10 @@ def recommend(snapshot: Snapshot, query: Query) -> Reply:
     candidates = None if query.product_ids is None else _named(model, query.product_ids)
     ranked = rank(scoring, query, candidates)
     rung = int(scoring.profiles.rung[0])
-    picks = tuple(_pick(scoring, ranked, at, owner_row) for at in range(min(query.n, len(ranked.product))))
+    picks = tuple(
+        replace(_pick(scoring, ranked, place.at, owner_row), position=position, propensity=place.propensity)
+        for position, place in enumerate(shown(model, query, ranked.product), start=1)
+    )
     return Reply(
         query.owner_id, query.target, picks,
         fallback=None if rung == OWN else RUNGS[rung],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -116,7 +117,9 @@ def picks_router(service: Service) -> APIRouter:
 
 def _answer(service: Service, request: Request, query: Query) -> Response:
     served = service.served_to(request)
+    request_id = secrets.token_hex(16)
+    query = replace(query, seed=int(request_id, 16))  # so that the draw of a reply can be told from its id
     reply = served.recommend(query)
     service.metrics.reply_given(reply, query.n)
-    body = reply_bytes(reply, secrets.token_hex(16), served.snapshot_id, query.as_of or served.as_of)
+    body = reply_bytes(reply, request_id, served.snapshot_id, query.as_of or served.as_of)
     return Response(body, headers=NO_STORE, media_type="application/json")

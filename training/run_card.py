@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
@@ -17,5 +17,23 @@ def run_card_text(card: Mapping[str, Any]) -> str:
         f"took       {card['train_seconds']:.1f} s on {card['threads']} threads, "
         f"peak memory {card['peak_memory_mb']:,} MB",
     ]
+    lines += [f"audit      {sentence}" for sentence in _audit_lines(card["audits"])]
     lines += [f"off        {feature}: {why}" for feature, why in card["off"]]
     return "\n".join(lines)
+
+
+def _audit_lines(audits: Mapping[str, Any]) -> Iterator[str]:
+    commission, exposure = audits["commission"], audits["exposure"]
+    if isinstance(commission, str):
+        yield f"commission: {commission}"
+    else:
+        yield (
+            f"commission: {commission['inversions_above_band']} inversions above the band; shuffled among "
+            f"products of equal value, lists agree with tau {commission['shuffle_tau']:.3f}; it costs "
+            f"{commission['regret']:.2%} of expected good value"
+        )
+    kept = ", ".join(f"{float(cap):.0%}: {left:.1%}" for cap, left in exposure["worth_kept_at_cap"].items())
+    yield (
+        f"exposure: one product stands in up to {exposure['largest_share']:.0%} of {audits['n_owners']:,} "
+        f"lists of {audits['n_places']}; worth left when capped at {kept}"
+    )

@@ -25,6 +25,7 @@ from recsys.snapshot_writer import SnapshotWriter
 from recsys.threads import thread_count
 from training.assemble import assemble, lists_of
 from training.audience import fit_audience
+from training.audits import audits
 from training.config import Config, config_from
 from training.good_value import good_value
 from training.inputs import Inputs
@@ -88,8 +89,9 @@ def train(
             config=chosen.as_mapping(), off=[list(pair) for pair in (*off, *not_learned)],
             counts=_counts(inputs),
         )  # fmt: skip
+    say("auditing lists")
     card = {
-        "snapshot_id": manifest.snapshot_id, **manifest.fields,
+        "audits": audits(model, chosen.run.seed), "snapshot_id": manifest.snapshot_id, **manifest.fields,
         "train_seconds": round(time.monotonic() - started, 2), "peak_memory_mb": _peak_memory_mb(),
         "threads": n_threads,
     }  # fmt: skip
