@@ -35,8 +35,8 @@ def shown(model: Model, query: Query, product: Rows) -> list[Shown]:
     Nothing is drawn without `query.seed`, without promising products, for what she would buy herself, and of
     a list that the caller named. The same seed and owner draw the same.
     """
-    closed = query.seed is None or query.target != "circle" or query.product_ids is not None
-    if closed or model.value is None:
+    named_or_own = query.product_ids is not None or query.target != "circle"
+    if query.seed is None or named_or_own or model.value is None:
         return [Shown(at) for at in range(min(query.n, len(product)))]
     promising = model.value.badge[product] == PROMISING
     rng = np.random.default_rng([query.seed, zlib.crc32(query.owner_id.encode("utf-8", "surrogatepass"))])

@@ -245,7 +245,8 @@ class Model:
     @cached_property
     def dearer_than_elsewhere(self) -> npt.NDArray[np.bool_] | None:
         """Which products a stranger gets for less elsewhere: bool (n_products,); None when none is."""
-        found = None if self.value is None else dearer_than_elsewhere(self.value)
+        price = self.products.price_minor
+        found = None if self.value is None else dearer_than_elsewhere(self.value, price)
         return found if found is not None and found.any() else None
 
     @cached_property

@@ -37,10 +37,16 @@ def no_good_value(value: GoodValue, rules: ListRules) -> Mask:
     return found
 
 
-def dearer_than_elsewhere(value: GoodValue) -> Mask:
-    """bool (n_products,): a stranger pays less elsewhere than a friend would pay here."""
+def dearer_than_elsewhere(value: GoodValue, price_minor: npt.NDArray[np.int64]) -> Mask:
+    """bool (n_products,): a stranger pays less elsewhere than a friend would pay here.
+
+    Nobody knows what shipping costs elsewhere, so here too the price counts without it: the offer's, or the
+    payable one where a coupon makes it lower still. The badge asks for more (`recsys/value.py`).
+    """
+    told = (price_minor >= 0) & (value.price >= 0)
+    here = np.where(told, np.minimum(price_minor, value.price), value.price)
     known = (value.public_price >= 0) & (value.price >= 0)
-    found: Mask = known & (value.public_price < value.price)
+    found: Mask = known & (value.public_price < here)
     return found
 
 

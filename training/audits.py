@@ -1,8 +1,8 @@
 """Whether a model's lists deserve trust, asked of a sample of owners and written into every run card.
 
 Of commission: how alike the lists stay when it is shuffled among products of equal value, what it has to do
-with the places once value is known, and what the lists lose by it. Of exposure: how much one product is shown,
-and what each cap would cost.
+with the places once value is known, and what the lists lose by it. Of exposure: how much one product is
+shown, and what each cap would cost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from recsys.recommend import rank_many_of
 from recsys.selection import order_of, rungs_of
 from training import metrics
 
-N_OWNERS = 150
+N_OWNERS = 100
 N = 20  # places of a list
 DEPTH = 120  # places of a pool
 CAPS = (0.2, 0.1, 0.05, 0.02)
@@ -45,7 +45,7 @@ def audits(model: Model, seed: int, n_owners: int = N_OWNERS) -> dict[str, Any]:
     """Every audit, JSON values only; a sentence in place of what cannot be asked here."""
     sample = _sample(model, np.random.default_rng([seed, 31]), n_owners)
     return {
-        "n_owners": int(len(np.unique(sample.owner))), "n_places": N,
+        "n_owners": len(np.unique(sample.owner)), "n_places": N,
         "commission": _commission_part(sample, model.rules, np.random.default_rng([seed, 37])),
         "exposure": exposure_curve(sample, model.n_products),
     }  # fmt: skip
@@ -59,7 +59,7 @@ def _commission_part(sample: Sample, rules: ListRules, rng: np.random.Generator)
     return {
         "inversions_above_band": n_inversions(sample, rules),
         "shuffle_tau": shuffle_tau(sample, rules, rng),
-        "partial_rank_correlation": partial_rank_correlation(sample),
+        **commission_and_places(sample),
         "regret": regret(sample, rules),
     }
 
@@ -82,31 +82,37 @@ def shuffle_tau(sample: Sample, rules: ListRules, rng: np.random.Generator) -> f
     drawn = np.lexsort((rng.random(len(rungs)), rungs, sample.owner))
     shuffled = sample.commission.copy()
     shuffled[home] = sample.commission[drawn]
-    place = np.argsort(_ordered(replace(sample, commission=shuffled), rules))
-    heads = [np.arange(start, min(start + N, stop)) for start, stop in _spans(sample.owner)]
-    found = [kendalltau(head, place[head]).statistic for head in heads if len(head) > 1]
+    before, after = _ordered(sample, rules), _ordered(replace(sample, commission=shuffled), rules)
+    place = np.argsort(after)
+    heads = [before[start : min(start + N, stop)] for start, stop in _spans(sample.owner)]
+    found = [kendalltau(np.arange(len(h)), place[h]).statistic for h in heads if len(h) > 1]
     return float(np.mean(found)) if found else 1.0
 
 
-def partial_rank_correlation(sample: Sample) -> float:
-    """Spearman's correlation of a high place with commission, given expected good value, within owners.
+def commission_and_places(sample: Sample) -> dict[str, float]:
+    """What commission has to do with the places once value is known: ranks within each owner's list.
 
-    Places follow value so closely that what is left of them is little; this says whose that little is. 0 where
-    nothing is left.
+    `partial_rank_correlation`: Spearman's, of a high place with commission, given expected good value.
+    Places follow value so closely that little is left of them, and inside the band that little is meant to be
+    commission's; so `places_explained` tells how little: the part of all variance of places that commission
+    explains beyond value.
     """
     assert sample.worth is not None
     assert sample.commission is not None
     spans = [slice(start, min(start + N, stop)) for start, stop in _spans(sample.owner)]
-    ranks = [
+    place, commission, worth = (
         np.concatenate([_centred(values[span]) for span in spans])
         for values in (-np.arange(len(sample.owner)), sample.commission, sample.worth)
-    ]
-    place, commission, worth = ranks
+    )
     with_both, with_worth, of_both = (
         _correlation(a, b) for a, b in ((place, commission), (place, worth), (commission, worth))
     )
-    left = (1 - with_worth**2) * (1 - of_both**2)
-    return float((with_both - with_worth * of_both) / np.sqrt(left)) if left > 1e-9 else 0.0
+    own, left = with_both - with_worth * of_both, 1 - of_both**2
+    spare = left * (1 - with_worth**2)
+    return {
+        "partial_rank_correlation": float(own / np.sqrt(spare)) if spare > 1e-9 else 0.0,
+        "places_explained": float(own**2 / left) if left > 1e-9 else 0.0,
+    }
 
 
 def regret(sample: Sample, rules: ListRules) -> float:

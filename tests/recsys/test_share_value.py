@@ -76,9 +76,20 @@ def test_what_does_more_harm_than_good_is_no_good_value_at_any_price() -> None:
 
 
 def test_parity_needs_a_known_public_price() -> None:
-    public = value_of(MODEL).price.copy()
+    public, price = value_of(MODEL).price.copy(), MODEL.products.price_minor
     public[0], public[1], public[2] = -1, public[1] - 1, public[2] + 1
-    assert np.flatnonzero(dearer_than_elsewhere(value_of(MODEL, public_price=public))).tolist() == [1]
+    value = value_of(MODEL, public_price=public)
+    assert np.flatnonzero(dearer_than_elsewhere(value, price)).tolist() == [1]
+    assert np.flatnonzero(dearer_than_elsewhere(value, np.full(N, -1))).tolist() == [1]
+
+
+def test_parity_counts_no_shipping_and_a_coupon() -> None:
+    """Price 600, elsewhere 599 to 601: shipping of 100 makes no odds, a coupon of 50 does."""
+    price = MODEL.products.price_minor
+    for payable, public, closed in ((700, 601, False), (700, 599, True), (550, 599, False), (550, 549, True)):
+        value = value_of(MODEL, **changed(price=("n1", payable), public_price=("n1", public)))
+        assert price[MODEL.products.ids.row("n1")] == 600
+        assert dearer_than_elsewhere(value, price).any() == closed
 
 
 def test_value_under_the_floor_is_never_picked(tmp_path: Path) -> None:
