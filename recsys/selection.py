@@ -24,12 +24,13 @@ Rows = npt.NDArray[np.int32]
 Questions = npt.NDArray[np.int8]
 Order = npt.NDArray[np.int64]
 
+BY_SCORE = "by_score"  # a setting that only an evaluation makes: the same gates, the ranker's order
 NARROWER = 1.0 - 1e-6  # rungs are a hair narrower than the band, so that rounding breaks no law
 
 
 def ranks_by_worth(model: Model, target: Target) -> bool:
     """Whether lists for this target stand by expected good value; else the ranker alone decides."""
-    return target == "circle" and model.value is not None
+    return target == "circle" and model.value is not None and not model.settings.get(BY_SCORE)
 
 
 def worth_of(

@@ -24,6 +24,8 @@ FALLBACKS = {
 SHORTER = {
     "out_of_stock": "the rest of what was found for her is out of stock",
     "low_quality": "the rest of what was found for her ends badly too often",
+    "no_good_value": "the rest of what was found for her is poor value or spoils more ties than it wins",
+    "parity": "the rest of what was found for her costs less elsewhere",
     "shared_recently": "the rest of what was found for her she shared in the last 14 days",
     "ordered_before": "the rest of what was found for her she ordered before",
     "other_category": "no more of what was found for her lies in that category",

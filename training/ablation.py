@@ -28,7 +28,7 @@ from training.rank_ours import Progress, map_rows, rank_ours
 
 NOBODY = np.zeros(0, dtype=np.int32)
 NOTHING = NOBODY.astype(np.float32)
-SPARE_PLACES = 40  # for what an owner shared within the cool-down, which a world without shares cannot know
+SPARE_PLACES = 200  # for what only the judged snapshot closes: shared lately, poor value
 
 
 @dataclass(frozen=True, slots=True)

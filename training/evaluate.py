@@ -28,6 +28,7 @@ from recsys.threads import thread_count
 from training.ablation import Part, without_each_social_part, without_each_source
 from training.baselines import NAMES, REGISTRY, fit_baseline
 from training.baselines.seam import DoesNotFitError
+from training.by_score import by_score, ordering_by_score, price_of_value
 from training.closed import closed_by
 from training.draws import rng_for
 from training.evaluation import DEPTH, OURS, Evaluation
@@ -95,15 +96,20 @@ def evaluate(
         started = time.monotonic()
         lists[OURS] = rank_ours(model, problem, DEPTH, report)
         seconds[OURS] = time.monotonic() - started
+        scored = by_score(model, problem, lists[OURS], report)
         left_out = _rank_baselines(baselines, problem, seed, report, lists, seconds)
         parts = _parts_taken_away(judged, problem, report) if ablation else None
     labels = {OURS: "Sharepicks"} | {name: REGISTRY[name][1] for name in baselines}
     found = judge(problem, lists, labels, rng_for(seed, "bootstrap"))
     return replace(
         found,
-        gains=() if parts is None else judge_parts(problem, lists[OURS], parts, rng_for(seed, "ablation")),
+        gains=() if parts is None else judge_parts(problem, scored, parts, rng_for(seed, "ablation")),
         facts=_run_facts(snapshot, judged, seed, seconds) | {"n_owners_limit": max_owners},
-        said=(judged.said, *said_of(problem, judged.cut is None, max_owners)),
+        said=(
+            judged.said,
+            *said_of(problem, judged.cut is None, max_owners),
+            *price_of_value(problem, lists[OURS], scored),
+        ),
         left_out=left_out,
         off=off,
     )
@@ -125,7 +131,8 @@ def _problem(
 
 
 def _parts_taken_away(judged: Judged, problem: Problem, report: Progress) -> list[Part]:
-    parts = list(without_each_source(model_of(judged.snapshot), problem, DEPTH, report))
+    model = ordering_by_score(model_of(judged.snapshot))  # the parts fitted anew know no value either
+    parts = list(without_each_source(model, problem, DEPTH, report))
     config = _config_of(judged.snapshot)
     return parts + list(without_each_social_part(judged.early, judged.cut, config, problem, DEPTH, report))
 
