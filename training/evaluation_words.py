@@ -9,6 +9,9 @@ from training.problem import Problem
 
 GATES = {
     "out_of_stock": "out of stock at the cut",
+    "low_quality": "of products that end badly too often",
+    "no_good_value": "of products that are poor value",
+    "parity": "of products that cost less elsewhere",
     "shared_recently": f"shared by the owner herself in the {SHARE_COOL_DOWN_DAYS} days before it",
 }
 
