@@ -35,7 +35,7 @@ import numpy as np  # noqa: E402  after the thread limits
 
 from features.dataset import open_dataset  # noqa: E402
 from features.window import open_window  # noqa: E402
-from recsys.domain import Query  # noqa: E402
+from recsys.domain import Query, Target  # noqa: E402
 from recsys.gates import gates  # noqa: E402
 from recsys.model import Model  # noqa: E402
 from recsys.model_files import model_of  # noqa: E402
@@ -49,11 +49,10 @@ from training.town.simulate import simulate  # noqa: E402
 from training.town.truth import World  # noqa: E402
 from training.train import train  # noqa: E402
 
-SMALL = {"n_owners": 300, "n_members": 4_000, "n_products": 1_000, "n_days": 60}
 METHODS = ("sharepicks", "popular", "commission", "random", "oracle")
 MEASURES = ("kept", "good", "delivered")
 AGAINST = ("popular", "oracle")
-TARGET = "circle"
+TARGET: Target = "circle"
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -99,7 +98,8 @@ def _town(asked: argparse.Namespace, folder: Path) -> Town:
     path = asked.town
     if path is None:
         path = folder / "town"
-        simulate(TownConfig(seed=asked.seed, **(SMALL if asked.small else {})), path)
+        size = TownConfig(300, 4_000, 1_000, 60, asked.seed) if asked.small else TownConfig(seed=asked.seed)
+        simulate(size, path)
     snapshot = asked.snapshot
     if snapshot is None:
         snapshot = folder / "snapshot"

@@ -15,10 +15,12 @@ class Calibration:
     """A rising line through knots, flat beyond its ends.
 
     score float32 (n_knots,), strictly ascending; expected float32 (n_knots,), never falling, 0 or more.
+    `spread`: how much more the counts vary than chance alone, variance = mean + spread · mean².
     """
 
     score: Floats
     expected: Floats
+    spread: float = 0.0
 
     def expected_at(self, score: Floats) -> Floats:
         """float32, the shape of `score`: orders that the circle keeps if she shares it once."""

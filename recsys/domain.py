@@ -57,6 +57,28 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """An expected number, `mid`, and the ends between which eight in ten such cases lie."""
+
+    low: float
+    mid: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What one share of a product is expected to bring (target `self`: whether she orders it).
+
+    `kept`: orders that are not sent back. `buyers`: all orders. `earnings`: her commission on the kept ones,
+    in minor units of the offer's currency. None where what it needs is not known.
+    """
+
+    kept: Spread
+    buyers: Spread | None
+    earnings: Spread | None
+
+
+@dataclass(frozen=True, slots=True)
 class Pick:
     """One product for one owner; `position` counts from 1, `score` compares only within one reply.
 
@@ -75,6 +97,7 @@ class Pick:
     propensity: float = 1.0
     value_score: float | None = None
     good_value: Mapping[str, float | int | str | None] | None = None  # the figures behind value_score
+    expected: Expected | None = None  # None: nothing says what a score stands for
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ def write_model(writer: SnapshotWriter, model: Model, supplier_ids: Any) -> None
         "as_of_us": model.as_of_us, "operators": specs, "rankers": rankers, "settings": dict(model.settings),
         "lists": sorted(model.lists), "signals": list(present(model.signals)),
         "calibrations": sorted(model.calibrations),
+        "spreads": {target: calibration.spread for target, calibration in model.calibrations.items()},
         "value": None if model.value is None else [[n, w] for n, w in model.value.weights.items()],
         "interests": None if model.interests is None else model.interests.operator,
     }  # fmt: skip
@@ -163,7 +164,10 @@ def _read_model(snapshot: Snapshot) -> Model:
         lists={name: _read_lists(snapshot, name) for name in described.get("lists", ())},
         value=_read_value(snapshot, described.get("value")),
         signals=_read_signals(snapshot, described.get("signals", ())),
-        calibrations={t: _read_calibration(snapshot, t) for t in described.get("calibrations", ())},
+        calibrations={
+            t: _read_calibration(snapshot, t, described.get("spreads", {}).get(t, 0.0))
+            for t in described.get("calibrations", ())
+        },
         commission=snapshot.array(COMMISSION) if snapshot.has(COMMISSION) else None,
     )  # fmt: skip
 
@@ -173,9 +177,9 @@ def _read_signals(snapshot: Snapshot, names: Sequence[str]) -> Signals:
     return Signals(**{name: read[LAYOUT[name][0]](f"signal_{name}") for name in names})  # type: ignore[arg-type]
 
 
-def _read_calibration(snapshot: Snapshot, target: Target) -> Calibration:
+def _read_calibration(snapshot: Snapshot, target: Target, spread: float) -> Calibration:
     score, expected = (snapshot.array(f"calibration_{target}_{part}") for part in ("score", "expected"))
-    return Calibration(score, expected)
+    return Calibration(score, expected, spread)
 
 
 def _read_lists(snapshot: Snapshot, name: str) -> Lists:

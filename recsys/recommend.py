@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys.candidates import Candidates, given
-from recsys.domain import MAX_PICKS_PER_REPLY, Offer, Pick, Query, Reply, Target
+from recsys.domain import MAX_PICKS_PER_REPLY, Expected, Offer, Pick, Query, Reply, Target
 from recsys.errors import QueryError
+from recsys.expected import expected_of
 from recsys.exploration import shown
 from recsys.good_value import summary
 from recsys.model import NO_PRICE, Model
@@ -119,7 +120,16 @@ def _pick(scoring: Scoring, ranked: Ranked, at: int, owner_row: int) -> Pick:
         products.ids[row], products.titles[row], products.categories[int(products.category_row[row])],
         offer, at + 1, float(ranked.score[at]), source, reasons_for(scoring, subject),
         value_score=None if figures is None else figures["value_score"], good_value=figures,
+        expected=_expected(scoring, float(ranked.score[at]), row),
     )  # fmt: skip
+
+
+def _expected(scoring: Scoring, score: float, product_row: int) -> Expected | None:
+    """None too for a circle of which nobody is known: what nobody sees brings nothing that can be told."""
+    target = scoring.profiles.target
+    if target == "circle" and not scoring.n_circle_members[0]:
+        return None
+    return expected_of(scoring.model, target, score, product_row)
 
 
 def _why_shorter(model: Model, ranked: Ranked, candidates: Candidates | None) -> str:

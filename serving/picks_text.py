@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from recsys.domain import Offer, Pick, Reply
+from recsys.domain import Offer, Pick, Reply, Target
 
 FALLBACKS = {
     "circle": "she ordered nothing herself: these are for what her circle orders",
@@ -71,6 +71,8 @@ def plain_picks(reply: Reply) -> Iterator[str]:
         parts = [f"{printable(pick.title)} ({printable(pick.product_id)})", *([price] if price else [])]
         yield f"{pick.position:>3}. {'  '.join(parts)}  [{pick.source}]"
         yield f"     {_why(pick)}"
+        if pick.expected is not None:
+            yield f"     {expected_text(pick, reply.target)}"
 
 
 def picks_table(reply: Reply) -> Table:
@@ -79,13 +81,35 @@ def picks_table(reply: Reply) -> Table:
     table.add_column("", justify="right")
     table.add_column("product", overflow="fold")
     table.add_column("price", justify="right", no_wrap=True)
+    told = any(pick.expected is not None for pick in reply.picks)
+    if told:
+        table.add_column("expected", overflow="fold")
     table.add_column("source", no_wrap=True)
     table.add_column("why", overflow="fold", ratio=1)
     for pick in reply.picks:
         cells = (str(pick.position), f"{printable(pick.title)}\n{printable(pick.product_id)}",
-                 price_text(pick.offer), pick.source, _why(pick))  # fmt: skip
+                 price_text(pick.offer), *([expected_text(pick, reply.target)] if told else []),
+                 pick.source, _why(pick))  # fmt: skip
         table.add_row(*(Text(cell) for cell in cells))  # as Text: a title may hold what looks like markup
     return table
+
+
+def expected_text(pick: Pick, target: Target) -> str:
+    """What one share is expected to bring: `0.82 kept orders (0 to 2), earns 3.10 CNY (0.00 to 7.60)`."""
+    expected = pick.expected
+    if expected is None:
+        return ""
+    if target == "self":
+        return f"orders it with a chance of {expected.kept.mid:.0%}"
+    kept = expected.kept
+    text = f"{kept.mid:.2f} kept orders a share ({kept.low:.0f} to {kept.high:.0f})"
+    if expected.earnings is None or pick.offer is None:
+        return text
+    low, mid, high = (
+        price_text(Offer(round(minor), pick.offer.currency))
+        for minor in (expected.earnings.low, expected.earnings.mid, expected.earnings.high)
+    )
+    return f"{text}, earns {mid} ({low.split()[0]} to {high.split()[0]})"
 
 
 def price_text(offer: Offer | None) -> str:

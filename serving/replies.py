@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from recsys.domain import Pick, Reply
+from recsys.domain import Expected, Pick, Reply, Spread
 
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z
 
@@ -59,6 +59,24 @@ class GoodValueBody(_Shape):
     badge: str | None = Field(description="good_value or promising")
 
 
+class SpreadBody(_Shape):
+    """An expected number with the ends between which eight in ten such cases lie."""
+
+    low: float = Field(ge=0)
+    mid: float = Field(ge=0, description="the mean")
+    high: float = Field(ge=0)
+
+
+class ExpectedBody(_Shape):
+    """What one share is expected to bring; for `target=self` whether she orders it."""
+
+    kept: SpreadBody = Field(description="orders that are not sent back")
+    buyers: SpreadBody | None = Field(description="all orders; null where no return rate is known")
+    earnings: SpreadBody | None = Field(
+        description="her commission on the kept orders, in minor units of the offer's currency; null without"
+    )
+
+
 class ReasonBody(_Shape):
     """Why it is there, with the figures to check it by."""
 
@@ -75,7 +93,7 @@ class PickBody(_Shape):
     position: int = Field(ge=1)
     score: float = Field(description="compares only within one reply")
     good_value: GoodValueBody | None
-    expected: None = Field(description="buyers, kept and earnings; null until the model is there")
+    expected: ExpectedBody | None = Field(description="null where nothing says what a score stands for")
     reasons: list[ReasonBody]
     source: str = Field(description="the candidate source that proposed it")
     propensity: float = Field(ge=0, le=1, description="the chance with which it was shown here")
@@ -183,7 +201,7 @@ def _pick_body(pick: Pick) -> dict[str, Any]:
         "position": pick.position,
         "score": pick.score,
         "good_value": None if pick.good_value is None else dict(pick.good_value),
-        "expected": None,
+        "expected": None if pick.expected is None else _expected_body(pick.expected),
         "reasons": [
             {"code": reason.code, "text": reason.text, "evidence": dict(reason.evidence)}
             for reason in pick.reasons
@@ -191,3 +209,12 @@ def _pick_body(pick: Pick) -> dict[str, Any]:
         "source": pick.source,
         "propensity": pick.propensity,
     }
+
+
+def _expected_body(expected: Expected) -> dict[str, Any]:
+    parts = {"kept": expected.kept, "buyers": expected.buyers, "earnings": expected.earnings}
+    return {name: None if part is None else _spread_body(part) for name, part in parts.items()}
+
+
+def _spread_body(spread: Spread) -> dict[str, float]:
+    return {"low": spread.low, "mid": spread.mid, "high": spread.high}

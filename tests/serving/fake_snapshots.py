@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from recsys.domain import Offer, Pick, Query, Reason, Reply
+from recsys.domain import Expected, Offer, Pick, Query, Reason, Reply, Spread
 from recsys.errors import SnapshotError
 from recsys.pointer import promote
 from serving.app import create_app
@@ -43,6 +43,7 @@ def fake_recommend(snapshot_id: str, query: Query) -> Reply:
             reasons=(Reason("bought_together", "bought together by 214 people", {"n_people": 214}),),
             value_score=0.75 if position == 1 else None,
             good_value=GOOD_VALUE if position == 1 else None,
+            expected=Expected(Spread(0, 0.5, 1), None, Spread(0, 99.5, 199)) if position == 1 else None,
         )
         for position, product_id in enumerate(wanted[: query.n], start=1)
     )

@@ -41,7 +41,11 @@ def test_a_reply_has_every_documented_field(caller: Caller) -> None:
         "position": 1,
         "score": 1.0,
         "good_value": GOOD_VALUE,
-        "expected": None,
+        "expected": {
+            "kept": {"low": 0.0, "mid": 0.5, "high": 1.0},
+            "buyers": None,
+            "earnings": {"low": 0.0, "mid": 99.5, "high": 199.0},
+        },
         "reasons": [
             {
                 "code": "bought_together",
@@ -54,6 +58,7 @@ def test_a_reply_has_every_documented_field(caller: Caller) -> None:
     }
     assert body["picks"][1]["offer"] is None
     assert body["picks"][1]["good_value"] is None
+    assert body["picks"][1]["expected"] is None
 
 
 def test_twenty_picks_are_the_default(caller: Caller) -> None:

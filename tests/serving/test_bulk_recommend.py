@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from small_model import AS_OF, World, town, write_small_snapshot
 from typer.testing import CliRunner
 
 from recsys.cli import build_app
-from recsys.domain import Offer, Pick, Query, Reason, Reply
+from recsys.domain import Expected, Offer, Pick, Query, Reason, Reply, Spread
 from recsys.errors import SnapshotError, UsageError
 from recsys.pointer import promote
 from recsys.recommend import recommend
@@ -175,3 +176,20 @@ def test_titles_cannot_steer_the_terminal_or_break_lines() -> None:
 def test_printable_keeps_what_people_write() -> None:
     assert printable("三月 · Noodles (500 g)") == "三月 · Noodles (500 g)"
     assert printable("a\x9b\u202eb") == "a\ufffd\ufffdb"
+
+
+def test_a_person_reads_what_a_share_is_expected_to_bring() -> None:
+    expected = Expected(Spread(0, 0.824, 2), None, Spread(0, 310.2, 760))
+    pick = Pick("p0", "Tea", "Food", Offer(1990, "CNY"), 1, 1.0, "taste", (), expected=expected)
+    reply = Reply("o", "circle", (pick, replace(pick, position=2, expected=None)))
+    text = "0.82 kept orders a share (0 to 2), earns 3.10 CNY (0.00 to 7.60)"
+    lines = list(plain_picks(reply))
+    assert lines[2].strip() == text
+    assert len(lines) == 5  # nothing is said where nothing is known
+    wide = Console(width=250, record=True, file=io.StringIO())
+    wide.print(picks_table(reply))
+    assert text in wide.export_text()
+    without = replace(pick, expected=replace(expected, earnings=None))
+    assert list(plain_picks(replace(reply, picks=(without,))))[2].strip() == text.split(", earns")[0]
+    chance = list(plain_picks(Reply("o", "self", (pick,))))[2]
+    assert chance.strip() == "orders it with a chance of 82%"
