@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys.calibration import Calibration
+from recsys.category_tree import levels_of
 from recsys.columns import StringColumn
 from recsys.domain import Target
 from recsys.errors import SnapshotError
@@ -164,7 +165,7 @@ class Model:
                 self.lengths_of(found)
         if self.signals.content is not None and self.cold is not None:
             _ = self.cold_index
-        _ = self.by_popularity, self.sold_out
+        _ = self.by_popularity, self.sold_out, self.category_levels
         _ = self.low_quality, self.no_good_value, self.dearer_than_elsewhere
         if self.value is not None:
             _ = self.gain
@@ -248,6 +249,11 @@ class Model:
         price = self.products.price_minor
         found = None if self.value is None else dearer_than_elsewhere(self.value, price)
         return found if found is not None and found.any() else None
+
+    @cached_property
+    def category_levels(self) -> npt.NDArray[np.int32]:
+        """The rows on the way to each category: int32 (n_levels, n_categories), see recsys/category_tree."""
+        return levels_of(list(self.products.categories))
 
     @cached_property
     def log_buyers(self) -> npt.NDArray[np.float32]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from recsys.influence import influence_at
 from recsys.model import NO_PRICE, Model
 from recsys.operators import row_sums
 from recsys.scoring import Pairs, Scoring, divided, values_at
@@ -30,6 +31,7 @@ CIRCLE_FEATURES = ("circle_members_had", "circle_fraction_had", "log_circle_memb
 SIGNAL_FEATURES = {
     "rising": "rising", "new_proven": "new_proven", "rebuy_due": "rebuy_members", "peers": "peers",
     "content": "content", "price_outside_band": "price_low",
+    "share_rate": "share_rate", "share_pull": "share_pull", "influence": "influence",
 }  # fmt: skip
 
 
@@ -125,6 +127,21 @@ def _signal_columns(scoring: Scoring, pairs: Pairs) -> Iterator[Floats]:
         yield content_at(scoring, pairs)
     if signals.price_low is not None:
         yield _outside_band(scoring, pairs)
+    if signals.share_rate is not None and signals.share_pull is not None:
+        yield from _share_columns(scoring, pairs, signals.share_rate, signals.share_pull)
+
+
+def _share_columns(scoring: Scoring, pairs: Pairs, rate: Floats, pull: Floats) -> Iterator[Floats]:
+    """How her shares are taken, how shares of the product are, and hers in its category; NaN for `self`."""
+    if scoring.profiles.target != "circle":
+        for _ in range(3):
+            yield np.full(len(pairs), np.nan, dtype=np.float32)
+        return
+    rows = scoring.profiles.owner_rows
+    usual = rate.mean() if len(rate) else np.float32(0)  # of an owner nobody knows
+    yield np.where(rows >= 0, rate[rows], usual).astype(np.float32)[pairs.owner]
+    yield pull[pairs.product]
+    yield influence_at(scoring, pairs)
 
 
 def _outside_band(scoring: Scoring, pairs: Pairs) -> Floats:

@@ -44,6 +44,9 @@ class Signals:
     group_rate: Floats | None = None  # (n_categories, n_sizes): share of groups that filled in time
     group_shift: Floats | None = None  # (n_owners,) added to that rate for her circle
     one_short: CsrView | None = None  # owners × products: her open groups; extra required, expire_time µs
+    share_rate: Floats | None = None  # (n_owners,) log kept orders per share of hers
+    share_pull: Floats | None = None  # (n_products,) log of how much more than her others a share brings
+    influence: CsrView | None = None  # owners × categories: log lift of her shares against the node above
 
 
 NO_SIGNALS = Signals()
@@ -68,6 +71,9 @@ LAYOUT: dict[str, tuple[Any, ...]] = {
     "group_rate": ("array", ("categories", None)),
     "group_shift": ("array", ("owners",)),
     "one_short": ("csr", "owners", "products"),
+    "share_rate": ("array", ("owners",)),
+    "share_pull": ("array", ("products",)),
+    "influence": ("csr", "owners", "categories"),
 }
 
 

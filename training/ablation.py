@@ -46,7 +46,7 @@ def without_shares(inputs: Inputs) -> Inputs:
     moved = inputs.movement
     moved = None if moved is None else replace(moved, has_shares=False, groups=None)
     shares = Shares(NOBODY, NOBODY, NOTHING, NOBODY, NOBODY, times)
-    return replace(inputs, shares=shares, movement=moved)
+    return replace(inputs, shares=shares, movement=moved, shared=None)
 
 
 def without_circles(inputs: Inputs) -> Inputs:

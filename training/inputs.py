@@ -16,6 +16,7 @@ import numpy.typing as npt
 from features.columns.groups import GroupBuys
 from features.columns.momentum import Momentum
 from features.columns.rebuy import RebuyGaps
+from features.share_outcomes import ShareOutcomes
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int32]
@@ -113,6 +114,7 @@ class Inputs:
     co_purchase: Edges  # product → product
     as_of_us: int | None
     movement: Movement | None = None
+    shared: ShareOutcomes | None = None  # what came of each share; None where the dataset cannot tell
 
     def without(self, held_out: npt.NDArray[np.bool_]) -> Inputs:
         """The same world where those purchases did not happen."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import get_args
 
@@ -13,17 +13,21 @@ import numpy as np
 from features.arrays import NO_TIME, places_in
 from features.dataset import Dataset
 from features.window import open_window
+from recsys.calibration import Calibration
 from recsys.domain import Target
 from recsys.model import Model
 from recsys.pair_features import feature_names
-from recsys.ranker import Ranker
+from recsys.ranker import BoostedTrees, Ranker
 from training.assemble import assemble
 from training.config import Config
 from training.examples import Examples, Labelled, examples, joined
 from training.fit_ranker import fit_ranker
 from training.inputs import Inputs, Purchases
 from training.labels import folds, labels_for, sampled_owners
+from training.learn_shares import Past as SharedPast
+from training.learn_shares import ShareLearner
 from training.read_inputs import read_inputs
+from training.share_examples import SharedPairs, sampled_pairs, share_examples, shared_between
 
 SHORTEST_DAYS = 14.0
 PART_OF_HISTORY = 1 / 6
@@ -38,14 +42,16 @@ class Past:
 
     inputs: Inputs
     followed: Purchases
+    shared: SharedPairs | None = None  # and what its owners shared; None where nothing tells what came of it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Learned:
-    """A ranker for each target, and what could not be learned from with the reason."""
+    """A ranker for each target, what its scores stand for, and what could not be learned from and why."""
 
     rankers: Mapping[Target, Ranker]
     off: tuple[tuple[str, str], ...]
+    calibrations: Mapping[Target, Calibration] = field(default_factory=dict)
 
 
 def learn_rankers(
@@ -63,6 +69,7 @@ def learn_rankers(
     found: dict[Target, list[Examples]] = {target: [] for target in targets}
     budget = plan.max_pairs // max(1, n_pasts * len(targets))
     off: list[tuple[str, str]] = []
+    shares: list[SharedPast] = []
     for number, past in enumerate(pasts):
         say(f"examples from past {number + 1} of {n_pasts}")
         seen = seen_as(past.inputs) if seen_as else past.inputs
@@ -78,6 +85,9 @@ def learn_rankers(
             labelled = _within_budget(labelled, budget, plan.n_negatives, rng)
             if len(labelled.owner_row):
                 found[target].append(examples(then, labelled, target, plan.n_negatives, rng))
+            if target == "circle" and past.shared is not None:
+                shared = share_examples(then, sampled_pairs(past.shared, budget, rng))
+                shares.append(SharedPast(shared, found[target][-1] if len(labelled.owner_row) else None))
     learned: dict[Target, Ranker] = dict(model.rankers)
     enough = {
         target: joined(parts)
@@ -92,7 +102,17 @@ def learn_rankers(
         learned |= _grown(enough, feature_names(model), config, n_threads)
     if "circle" not in targets:
         learned["circle"] = learned["self"]
-    return Learned(learned, tuple(off))
+    if not shares:
+        return Learned(learned, tuple(off))
+    say("learning what shares bring")
+    of_orders = learned["circle"]
+    of_shares = ShareLearner(feature_names(model), plan, seed, n_threads).learn(
+        shares, of_orders if isinstance(of_orders, BoostedTrees) else None
+    )
+    if of_shares.ranker is None or of_shares.calibration is None:
+        off.append(("what a share is expected to bring", "too little was kept after shares: orders rank"))
+        return Learned(learned, tuple(off))
+    return Learned(learned | {"circle": of_shares.ranker}, tuple(off), {"circle": of_shares.calibration})
 
 
 def _difference(then: Model, now: Model) -> str:
@@ -146,7 +166,8 @@ def past_moments(
         ) as window:
             earlier = read_inputs(window, config.graphs)
         if len(earlier.purchases):
-            yield Past(earlier, followed_between(inputs, earlier, moment, until))
+            followed = followed_between(inputs, earlier, moment, until)
+            yield Past(earlier, followed, shared_between(inputs, earlier, moment, until))
 
 
 def days_between_moments(inputs: Inputs, as_of: datetime, wanted: float) -> float:

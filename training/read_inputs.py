@@ -10,6 +10,7 @@ from features.columns.products import product_columns
 from features.graphs.co_purchase import co_purchase
 from features.graphs.shares import owner_product
 from features.interactions import member_product
+from features.share_outcomes import share_outcomes
 from features.window import Window
 from training.config import Graphs
 from training.inputs import Catalogue, Edges, Inputs, Purchases, Shares
@@ -34,6 +35,7 @@ def read_inputs(window: Window, graphs: Graphs) -> Inputs:
         co_purchase=_co_purchase(window, graphs),
         as_of_us=window.as_of_us,
         movement=None if profiles is None else read_movement(window, profiles),
+        shared=share_outcomes(window),
     )
 
 

@@ -14,6 +14,7 @@ from recsys.signals import NO_SIGNALS, Signals
 from recsys.sparse import Csr, CsrView
 from training.content import content_vectors
 from training.groups import group_odds, one_short
+from training.influence import influence
 from training.inputs import Inputs, Movement
 from training.rebuy import rebuy_chances
 from training.sparse_rows import as_view, largest, largest_with_counts, ones_like
@@ -61,6 +62,8 @@ def signals_of(inputs: Inputs, orders: Csr, circle: Csr, circle_orders: CsrView,
         found["regions"] = _regions(moved.region_row, circle_orders)
     if moved.groups is not None:
         found |= _groups(inputs, moved.groups)
+    if inputs.shared is not None:
+        found |= influence(inputs, inputs.shared)
     return Signals(**found)
 
 

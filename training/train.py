@@ -124,7 +124,7 @@ def fit_model(
         n_pasts = config.ranker.n_moments
     has_circle = bool(len(inputs.circle.row)) if seen_as else None
     learned = learn_rankers(model, pasts, n_pasts, config, n_threads, say, seen_as, has_circle)
-    return replace(model, rankers=learned.rankers), learned.off
+    return replace(model, rankers=learned.rankers, calibrations=learned.calibrations), learned.off
 
 
 def _counts(inputs: Inputs) -> dict[str, int]:

@@ -16,6 +16,7 @@ from recsys.ranker import Blend, BoostedTrees
 from recsys.recommend import model_of, rank_many, recommend
 from recsys.snapshot import open_snapshot
 from training.config import config_from
+from training.town.truth import World
 from training.train import run_card_path, train
 
 QUICK = {
@@ -141,3 +142,20 @@ def test_ranking_many_gives_what_recommend_gives(trained: Path) -> None:
         reply = recommend(snapshot, Query(snapshot.ids("owners")[int(row)], n=5))
         wanted = snapshot.ids("products").take(product[owner == row])
         assert [pick.product_id for pick in reply.picks] == wanted
+
+
+def test_a_pick_for_a_circle_says_what_a_share_brings_near_the_hidden_truth(
+    trained: Path, small_town: Path
+) -> None:
+    snapshot, world = open_snapshot(trained), World.load(small_town)
+    said, true = [], []
+    for owner_id in snapshot.ids("owners"):
+        for pick in recommend(snapshot, Query(owner_id, n=5)).picks:
+            if pick.expected is not None:
+                said.append(pick.expected.kept.mid)
+                true += world.expected_kept_orders([owner_id], [pick.product_id]).tolist()
+                assert pick.expected.kept.low <= pick.expected.kept.high
+                assert pick.expected.earnings is not None
+    assert len(said) > 50
+    assert 0.5 < sum(said) / sum(true) < 2.0
+    assert model_of(snapshot).calibrations.keys() == {"circle"}

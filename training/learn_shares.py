@@ -1,0 +1,116 @@
+"""Learns from shares: trees that say how many kept orders a share brings, and what their score stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+
+from recsys.calibration import Calibration
+from recsys.ranker import BoostedTrees
+from training.calibration import fit_calibration
+from training.config import RankerPlan
+from training.examples import Examples, joined
+from training.fit_ranker import fit_ranker
+from training.share_examples import ShareExamples, joined_shares
+
+PULL_OF_ORDERS = 0.25  # how much of the trees on orders stays: they know products that nobody shares
+MIN_KEPT = 300  # kept orders through shares below which orders alone rank
+ROWS_PER_LEAF = 100
+FEATURE_FRACTION = 0.5
+LEAF_PENALTY = 10.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """One past moment: the shares that followed it, and what circles ordered after it (None: too little)."""
+
+    shares: ShareExamples
+    orders: Examples | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LearnedFromShares:
+    """The ranker for a circle and its calibration; None where too little was shared and kept."""
+
+    ranker: BoostedTrees | None
+    calibration: Calibration | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShareLearner:
+    """Grows trees on shares, on top of trees grown on orders: what both are grown with."""
+
+    names: tuple[str, ...]
+    plan: RankerPlan
+    seed: int
+    n_threads: int
+
+    def learn(self, pasts: Sequence[Past], of_orders: BoostedTrees | None) -> LearnedFromShares:
+        """A ranker whose score is the logarithm of expected kept orders per share, from several pasts.
+
+        `of_orders` ranks by the orders after all of these pasts. The calibration is fitted on scores that
+        the shares of each past get from trees, on orders and on shares, that were grown on the others alone;
+        with one past, each half of the owners from the shares of the other. So no share says how good its
+        own score is.
+        """
+        if not pasts or sum(float(past.shares.pairs.n_kept.sum()) for past in pasts) < MIN_KEPT:
+            return LearnedFromShares(None, None)
+        whole = joined_shares([past.shares for past in pasts])
+        ranker = self.grown(whole, of_orders)
+        score = np.empty(len(whole.pairs), dtype=np.float32)
+        for out, base in self._folds(pasts, of_orders):
+            rest = ShareExamples(whole.features[~out], whole.pairs.where(~out))
+            score[out] = self.grown(rest, base).scores(whole.features[out])
+        return LearnedFromShares(ranker, fit_calibration(score, whole.pairs.n_kept, whole.pairs.n_shares))
+
+    def grown(self, examples: ShareExamples, of_orders: BoostedTrees | None) -> BoostedTrees:
+        """Trees on shares that go on from those on orders; the same examples give the same trees."""
+        pairs = examples.pairs
+        data = lightgbm.Dataset(
+            examples.features, pairs.n_kept / pairs.n_shares, weight=pairs.n_shares,
+            feature_name=list(self.names), params={"verbose": -1, "max_bin": 63}, free_raw_data=False,
+        )  # fmt: skip
+        parameters = {
+            "objective": "poisson", "num_leaves": self.plan.n_leaves,
+            "learning_rate": self.plan.learning_rate,
+            "min_data_in_leaf": min(ROWS_PER_LEAF, max(1, len(pairs) // 20)),
+            "feature_fraction": FEATURE_FRACTION, "lambda_l2": LEAF_PENALTY, "deterministic": True,
+            "force_row_wise": True, "seed": self.seed, "num_threads": self.n_threads, "verbose": -1,
+        }  # fmt: skip
+        base = None if of_orders is None else _as_counts(of_orders, examples)
+        trees = lightgbm.train(parameters, data, self.plan.n_trees, init_model=base)
+        return BoostedTrees(trees.model_to_string(), 1)
+
+    def _folds(
+        self, pasts: Sequence[Past], of_orders: BoostedTrees | None
+    ) -> Iterator[tuple[npt.NDArray[np.bool_], BoostedTrees | None]]:
+        """(which examples are left out, the trees on orders that know nothing of them)."""
+        if len(pasts) == 1:
+            half = pasts[0].shares.pairs.owner_row % 2 == 0
+            yield from ((half, of_orders), (~half, of_orders))
+            return
+        number = np.repeat(np.arange(len(pasts)), [len(past.shares.pairs) for past in pasts])
+        for at in range(len(pasts)):
+            rest = [p.orders for other, p in enumerate(pasts) if other != at and p.orders is not None]
+            base = None
+            if of_orders is not None and rest:
+                base = fit_ranker(joined(rest), self.names, self.plan, self.seed, self.n_threads)
+            yield number == at, base
+
+
+def _as_counts(of_orders: BoostedTrees, examples: ShareExamples) -> lightgbm.Booster:
+    """The trees on orders, a quarter as loud, moved so that e^score is the mean of kept orders."""
+    pairs = examples.pairs
+    ahead = PULL_OF_ORDERS * of_orders.scores(examples.features).astype(np.float64)
+    level = float(np.log(pairs.n_kept.sum() / (pairs.n_shares * np.exp(ahead)).sum()))
+    trees = lightgbm.Booster(model_str=of_orders.text)
+    for tree in trees.dump_model()["tree_info"]:
+        at = tree["tree_index"]
+        for leaf in range(tree["num_leaves"]):
+            value = PULL_OF_ORDERS * trees.get_leaf_output(at, leaf) + (0.0 if at else level)
+            trees.set_leaf_output(at, leaf, value)
+    return trees
