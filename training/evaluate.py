@@ -35,6 +35,7 @@ from training.evaluation import DEPTH, OURS, Evaluation
 from training.evaluation_words import said_of
 from training.facts import MEMORY_LIMIT_MB, gather_facts, judging_window, order_times
 from training.holding_out import write_without_held_out
+from training.judge_calibration import judge_calibration
 from training.judging import judge, judge_parts, rank_baseline
 from training.metrics import Ranked
 from training.problem import Facts, Problem, build_problem
@@ -89,6 +90,7 @@ def evaluate(
             with judging_window(judged.early, judged.cut) as early:
                 facts = gather_facts(early, late, judged.cut)
             off = tuple(f"{what}: {why}" for what, why in late.off)
+            calibration = judge_calibration(model_of(judged.snapshot), late, judged.cut, target)
         model = model_of(judged.snapshot)
         problem = _problem(judged.snapshot, facts, target, rng_for(seed, "owners"), max_owners)
         lists: dict[str, Ranked] = {}
@@ -112,6 +114,7 @@ def evaluate(
         ),
         left_out=left_out,
         off=off,
+        calibration=calibration,
     )
 
 

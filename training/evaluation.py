@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.bootstrap import Interval
+from training.calibration_check import CalibrationCheck
 
 OURS = "sharepicks"
 CUTOFFS = (10, 20)
@@ -91,6 +92,7 @@ class Evaluation:
     off: tuple[str, ...] = ()
     gains: tuple[Gain, ...] = ()
     slices_off: tuple[str, ...] = ()
+    calibration: CalibrationCheck | None = None  # None: no score stands for a number that could be checked
 
     @property
     def ours(self) -> Method:
@@ -123,6 +125,7 @@ class Evaluation:
                 for s in self.slices
             ],
             "facts": dict(self.facts), "said": list(self.said),
+            "calibration": None if self.calibration is None else asdict(self.calibration),
             "left_out": list(self.left_out), "off": list(self.off), "slices_off": list(self.slices_off),
             "ablation": [
                 {"name": g.name, "refitted": g.refitted,
@@ -131,6 +134,19 @@ class Evaluation:
                 for g in self.gains
             ],
         }  # fmt: skip
+
+
+def calibration_sentence(evaluation: Evaluation) -> str:
+    """One sentence: how what was expected of shares stands beside what came."""
+    check = evaluation.calibration
+    if check is None:
+        return NO_PROBABILITIES
+    return (
+        f"Of {check.n_shares:,} shares after the cut {check.predicted:.3f} kept orders each were expected; "
+        f"{check.seen:.3f} came. Over tenths of the shares by what was expected, the two differ by "
+        f"{check.error:.3f} on average (expected calibration error); were every expectation right, chance "
+        f"alone would make it {check.chance:.3f}."
+    )
 
 
 def verdict(evaluation: Evaluation) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from training.bootstrap import Interval
 from training.evaluation import (
     MAIN_MEASURE,
-    NO_PROBABILITIES,
     PAIRED_MEASURES,
     Evaluation,
+    calibration_sentence,
     main_comparison,
     verdict,
 )
@@ -35,7 +35,8 @@ def evaluation_text(evaluation: Evaluation) -> str:
         "",
         *_gains(evaluation),
         verdict(evaluation),
-        NO_PROBABILITIES,
+        *_tenths(evaluation),
+        calibration_sentence(evaluation),
     ]
     lines += [f"no slice for {sentence}" for sentence in evaluation.slices_off]
     lines += [f"left out: {sentence}" for sentence in evaluation.left_out]
@@ -94,6 +95,16 @@ def _gains(evaluation: Evaluation) -> list[str]:
         again = "yes" if gain.refitted else "no"
         rows.append([gain.name, again, *cells, _cell(gain.without[MAIN_MEASURE])])
     return [*_aligned(rows), ""]
+
+
+def _tenths(evaluation: Evaluation) -> list[str]:
+    if evaluation.calibration is None:
+        return []
+    rows = [["kept orders per share, by tenths", "shares", "expected", "seen"]]
+    for at, part in enumerate(evaluation.calibration.tenths, start=1):
+        seen = f"{part.seen:.4f} ({part.low:.3f}-{part.high:.3f})"
+        rows.append([f"tenth {at}", f"{part.n_shares:,}", f"{part.predicted:.4f}", seen])
+    return ["", *_aligned(rows), ""]
 
 
 def _signed(interval: Interval) -> str:

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from training.bootstrap import Interval
+from training.calibration_check import CalibrationCheck
 from training.evaluation import Comparison, Gain, Method, SliceResult
 
 # Placeholder → CSS class colour. Ours stands out, baselines are quiet.
@@ -102,6 +103,24 @@ def plot_hit_rates(methods: Sequence[Method]) -> str:
         axes.set_xticks([1, 5, 10, 15, 20])
         axes.legend(fontsize=9)
         return _svg(figure, "How often each place is right")
+
+
+def plot_calibration(check: CalibrationCheck) -> str:
+    """What was expected of each tenth of the shares beside what came, with its interval."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        most = max(max(part.predicted, part.high) for part in check.tenths) * 1.05 or 1.0
+        axes.plot([0, most], [0, most], color=FAINT, linewidth=1, linestyle=":")
+        for part in check.tenths:
+            axes.plot([part.predicted] * 2, [part.low, part.high], color=INK, linewidth=1.2)
+        said, seen = ([getattr(part, name) for part in check.tenths] for name in ("predicted", "seen"))
+        axes.plot(said, seen, "-o", color=OURS, markersize=5)
+        axes.set_xlabel("kept orders per share, expected")
+        axes.set_ylabel("seen")
+        axes.set_xlim(0, most)
+        axes.set_ylim(0, most)
+        return _svg(figure, "Kept orders per share, expected and seen")
 
 
 def plot_lorenz(methods: Sequence[Method], best: Method | None) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from training.evaluation import MAIN_MEASURE, NO_PROBABILITIES, Evaluation, verdict
+from training.evaluation import MAIN_MEASURE, Evaluation, calibration_sentence, verdict
 from training.plots import (
+    plot_calibration,
     plot_comparisons,
     plot_gains,
     plot_hit_rates,
@@ -64,13 +65,14 @@ def _content(evaluation: Evaluation) -> dict[str, Any]:
         "slices": plot_slices(slices, shown) if slices else "",
         "hit_rates": plot_hit_rates(shown),
         "gains": plot_gains(evaluation.gains) if evaluation.gains else "",
+        "calibration": "" if evaluation.calibration is None else plot_calibration(evaluation.calibration),
     }
     return {
         "evaluation": evaluation, "best": best, "labels": labels, "verdict": verdict(evaluation),
         "measures": measures, "beyond": _beyond(evaluation), "slices": slices,
         "empty_slices": [part.name for part in evaluation.slices if not part.n_owners],
         "comparisons": [c for c in evaluation.comparisons if c.measure == MAIN_MEASURE],
-        "no_probabilities": NO_PROBABILITIES,
+        "calibration": calibration_sentence(evaluation),
         "facts": _fact_rows(evaluation.facts),
         "config": _flat(evaluation.facts.get("config") or {}),
         "seconds": [(labels.get(name, name), s) for name, s in evaluation.facts.get("seconds", {}).items()],

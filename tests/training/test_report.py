@@ -14,7 +14,9 @@ import scipy.sparse as sp
 
 from training.baselines.seam import Asked
 from training.bootstrap import Interval
+from training.calibration_check import CalibrationCheck, Tenth
 from training.evaluation import Evaluation, Gain, verdict
+from training.evaluation_text import evaluation_text
 from training.judging import judge
 from training.problem import Problem, Slice
 from training.report import MAX_BYTES, render_report, write_report
@@ -181,3 +183,26 @@ def test_page_without_baselines_still_reads() -> None:
     evaluation = _evaluation()
     alone = replace(evaluation, methods=evaluation.methods[:1], comparisons=())
     assert "no baseline was asked for" in render_report(alone)
+
+
+def test_page_shows_what_was_expected_beside_what_came(page: str) -> None:
+    assert "Expected, and what came" not in page
+    tenths = tuple(Tenth(100, 0.1 * n, 0.1 * n + 0.01, 0.1 * n, 0.1 * n + 0.02) for n in range(1, 11))
+    check = CalibrationCheck(tenths, 1000, 0.55, 0.56, 0.01, 0.02)
+    found = render_report(replace(_evaluation(), calibration=check))
+    nesting = _Nesting()
+    nesting.feed(found)
+    assert nesting.open == []
+    for words in ("Expected, and what came", "Of 1,000 shares after the cut 0.550 kept orders", "0.5100"):
+        assert words in found, words
+    assert "are no probabilities" not in found
+
+
+def test_text_and_json_say_the_same_of_calibration() -> None:
+    check = CalibrationCheck((Tenth(7, 0.25, 0.5, 0.125, 0.875),), 7, 0.25, 0.5, 0.25, 0.1)
+    evaluation = replace(_evaluation(), calibration=check)
+    assert "tenth 1" in evaluation_text(evaluation) and "0.5000 (0.125-0.875)" in evaluation_text(evaluation)
+    found = json.loads(json.dumps(evaluation.as_json(), allow_nan=False))["calibration"]
+    assert found["tenths"] == [{"n_shares": 7, "predicted": 0.25, "seen": 0.5, "low": 0.125, "high": 0.875}]
+    assert found["error"] == 0.25
+    assert json.loads(json.dumps(_evaluation().as_json()))["calibration"] is None
