@@ -22,7 +22,7 @@ NEEDS: tuple[tuple[str, str, str | None], ...] = (
     ("supplier of a product", "products", "supplier_id"),
     ("price per unit of measure", "products", "unit_quantity"),
     ("circle demand told from an owner's own orders", "orders", "owner_id"),
-    ("credit of orders to shares", "orders", "share_id"),
+    ("credit of orders to shares, and what a share is expected to bring", "orders", "share_id"),
     ("mature orders counted from delivery", "orders", "delivered_time"),
     ("return rates", "returns", None),
     ("ratings", "reviews", None),
@@ -49,7 +49,8 @@ def what_is_off(
     if timeless:
         off.append(
             (
-                "seasons, decay, rising, rebuy-due, new and cold products, evaluation by time",
+                "seasons, decay, rising, rebuy-due, new and cold products, "
+                "what a share is expected to bring, evaluation by time",
                 "the dataset is timeless",
             )
         )
