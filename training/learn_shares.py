@@ -17,7 +17,8 @@ from training.examples import Examples, joined
 from training.fit_ranker import fit_ranker
 from training.share_examples import ShareExamples, joined_shares
 
-PULL_OF_ORDERS = 0.25  # how much of the trees on orders stays: they know products that nobody shares
+PULL_OF_ORDERS = 0.35  # how loud the trees on orders stay: they know products that nobody shares
+PART_OF_ORDERS, PART_OF_SHARES = 0.5, 0.75  # of the plan's trees: the first ones on orders, then on shares
 MIN_KEPT = 300  # kept orders through shares below which orders alone rank
 ROWS_PER_LEAF = 100
 FEATURE_FRACTION = 0.5
@@ -81,8 +82,9 @@ class ShareLearner:
             "feature_fraction": FEATURE_FRACTION, "lambda_l2": LEAF_PENALTY, "deterministic": True,
             "force_row_wise": True, "seed": self.seed, "num_threads": self.n_threads, "verbose": -1,
         }  # fmt: skip
-        base = None if of_orders is None else _as_counts(of_orders, examples)
-        trees = lightgbm.train(parameters, data, self.plan.n_trees, init_model=base)
+        base = None if of_orders is None else self._as_counts(of_orders, examples)
+        n_trees = max(1, round(PART_OF_SHARES * self.plan.n_trees))
+        trees = lightgbm.train(parameters, data, n_trees, init_model=base)
         return BoostedTrees(trees.model_to_string(), 1)
 
     def _folds(
@@ -101,16 +103,17 @@ class ShareLearner:
                 base = fit_ranker(joined(rest), self.names, self.plan, self.seed, self.n_threads)
             yield number == at, base
 
-
-def _as_counts(of_orders: BoostedTrees, examples: ShareExamples) -> lightgbm.Booster:
-    """The trees on orders, a quarter as loud, moved so that e^score is the mean of kept orders."""
-    pairs = examples.pairs
-    ahead = PULL_OF_ORDERS * of_orders.scores(examples.features).astype(np.float64)
-    level = float(np.log(pairs.n_kept.sum() / (pairs.n_shares * np.exp(ahead)).sum()))
-    trees = lightgbm.Booster(model_str=of_orders.text)
-    for tree in trees.dump_model()["tree_info"]:
-        at = tree["tree_index"]
-        for leaf in range(tree["num_leaves"]):
-            value = PULL_OF_ORDERS * trees.get_leaf_output(at, leaf) + (0.0 if at else level)
-            trees.set_leaf_output(at, leaf, value)
-    return trees
+    def _as_counts(self, of_orders: BoostedTrees, examples: ShareExamples) -> lightgbm.Booster:
+        """The first trees on orders, less loud, moved so that the mean of e^score is that of kept orders."""
+        pairs = examples.pairs
+        n_trees = max(1, round(PART_OF_ORDERS * self.plan.n_trees))
+        text = lightgbm.Booster(model_str=of_orders.text).model_to_string(num_iteration=n_trees)
+        ahead = PULL_OF_ORDERS * BoostedTrees(text).scores(examples.features).astype(np.float64)
+        level = float(np.log(pairs.n_kept.sum() / (pairs.n_shares * np.exp(ahead)).sum()))
+        trees = lightgbm.Booster(model_str=text)
+        for tree in trees.dump_model()["tree_info"]:
+            at = tree["tree_index"]
+            for leaf in range(tree["num_leaves"]):
+                value = PULL_OF_ORDERS * trees.get_leaf_output(at, leaf) + (0.0 if at else level)
+                trees.set_leaf_output(at, leaf, value)
+        return trees

@@ -60,18 +60,18 @@ def test_the_score_is_the_logarithm_of_kept_orders_per_share() -> None:
 
 
 def test_shares_that_nothing_foretells_get_a_nearly_flat_line() -> None:
-    assert steepness(learned(part(1), part(2))) < 1.15
+    assert steepness(learned(part(1), part(2))) < 1.3
 
 
 def test_one_moment_is_cut_by_owners() -> None:
-    assert steepness(learned(part(1, n=3_000))) < 1.15
+    assert steepness(learned(part(1, n=3_000))) < 1.3
 
 
 def test_red_control_on_its_own_shares_noise_looks_like_knowledge(monkeypatch: pytest.MonkeyPatch) -> None:
     both = [part(1), part(2)]
     whole = LEARNER.grown(joined_shares(both), None)
     monkeypatch.setattr(ShareLearner, "grown", lambda *_: whole)
-    assert steepness(learned(*both)) > 1.4
+    assert steepness(learned(*both)) > 3.0
 
 
 def test_orders_rank_what_shares_do_not_tell_apart_and_leave_the_level_alone() -> None:
