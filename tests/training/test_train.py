@@ -71,7 +71,8 @@ def test_run_card_beside_the_snapshot_says_what_it_cost_and_what_is_off(trained:
     assert card["train_seconds"] > 0
     assert card["peak_memory_mb"] > 0
     assert card["config"]["ranker"]["n_trees"] == 8
-    assert {"dataset_hash", "as_of", "off", "counts", "snapshot_id"} <= set(card)
+    assert {"dataset_hash", "as_of", "off", "counts", "snapshot_id", "audits"} <= set(card)
+    assert card["audits"]["exposure"]["worth_kept_at_cap"]
 
 
 def test_as_of_an_earlier_moment_knows_less(small_town: Path, trained: Path, tmp_path: Path) -> None:
