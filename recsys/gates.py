@@ -40,6 +40,8 @@ def gates(model: Model, profiles: Profiles, query: Query) -> Mapping[str, Gate]:
         closed["no_good_value"] = model.no_good_value
     if model.dearer_than_elsewhere is not None:
         closed["parity"] = model.dearer_than_elsewhere
+    if model.blocked is not None:
+        closed["blocked"] = model.blocked
     shared = _shared_recently(model, profiles, query)
     if shared is not None:
         closed["shared_recently"] = shared

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from recsys.calibration import Calibration
 from recsys.category_tree import levels_of
+from recsys.circuit_breaker import Bursts
 from recsys.columns import StringColumn
 from recsys.domain import Target
 from recsys.errors import SnapshotError
@@ -101,6 +102,7 @@ class Model:
     settings: Mapping[str, Any] = field(default_factory=dict)
     value: GoodValue | None = None  # None: nothing tells how orders ended
     signals: Signals = NO_SIGNALS
+    bursts: Bursts | None = None  # what blocks a product; None: nothing tells how orders ended
     calibrations: Mapping[Target, Calibration] = field(default_factory=dict)  # what a score stands for
     commission: npt.NDArray[np.float32] | None = None  # (n_products,) -1: unknown; for ties alone
 
@@ -166,7 +168,7 @@ class Model:
         if self.signals.content is not None and self.cold is not None:
             _ = self.cold_index
         _ = self.by_popularity, self.sold_out, self.category_levels
-        _ = self.low_quality, self.no_good_value, self.dearer_than_elsewhere
+        _ = self.low_quality, self.no_good_value, self.dearer_than_elsewhere, self.blocked
         if self.value is not None:
             _ = self.gain
 
@@ -254,6 +256,12 @@ class Model:
     def category_levels(self) -> npt.NDArray[np.int32]:
         """The rows on the way to each category: int32 (n_levels, n_categories), see recsys/category_tree."""
         return levels_of(list(self.products.categories))
+
+    @cached_property
+    def blocked(self) -> npt.NDArray[np.bool_] | None:
+        """Which products a burst of bad endings blocks: bool (n_products,); None when none is."""
+        found = None if self.bursts is None else self.bursts.blocked
+        return found if found is not None and found.any() else None
 
     @cached_property
     def log_buyers(self) -> npt.NDArray[np.float32]:

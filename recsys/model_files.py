@@ -8,6 +8,8 @@ from typing import Any, get_args
 from weakref import WeakKeyDictionary
 
 from recsys.calibration import Calibration
+from recsys.circuit_breaker import ARRAYS as BURST_ARRAYS
+from recsys.circuit_breaker import Bursts
 from recsys.domain import Target
 from recsys.errors import SnapshotError
 from recsys.good_value import PRODUCT_ARRAYS as VALUE_ARRAYS
@@ -60,6 +62,8 @@ def write_model(writer: SnapshotWriter, model: Model, supplier_ids: Any) -> None
         writer.array(f"lists_{name}_row", lists.list_row, "products")
     if model.value is not None:
         _write_value(writer, model.value)
+    for name in BURST_ARRAYS if model.bursts is not None else ():
+        writer.array(f"burst_{name}", getattr(model.bursts, name), "products")
     for name in present(model.signals):
         _write_signal(writer, name, getattr(model.signals, name))
     for target, calibration in model.calibrations.items():
@@ -95,6 +99,12 @@ def _read_value(snapshot: Snapshot, weights: list[tuple[str, float]] | None) -> 
         **arrays, rates=snapshot.array("value_rates"), weights={name: float(w) for name, w in weights},
         sets=snapshot.csr("value_sets"),
     )  # fmt: skip
+
+
+def _read_bursts(snapshot: Snapshot) -> Bursts | None:
+    if not snapshot.has(f"burst_{BURST_ARRAYS[0]}"):
+        return None
+    return Bursts(**{name: snapshot.array(f"burst_{name}") for name in BURST_ARRAYS})
 
 
 def _write_signal(writer: SnapshotWriter, name: str, value: Any) -> None:
@@ -169,6 +179,7 @@ def _read_model(snapshot: Snapshot) -> Model:
             for t in described.get("calibrations", ())
         },
         commission=snapshot.array(COMMISSION) if snapshot.has(COMMISSION) else None,
+        bursts=_read_bursts(snapshot),
     )  # fmt: skip
 
 

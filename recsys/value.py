@@ -165,7 +165,7 @@ class Proof:
     quality: Quality
     floor: Floats
     price: Floats
-    median_30: Floats
+    median_30: Floats  # at most; where the median of 90 days is lower, that
     public_price: Floats  # NaN: not known, and then no objection
     n_mature: Rows
     supplier_row: Rows

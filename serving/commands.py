@@ -12,8 +12,10 @@ from typing import Annotated
 import typer
 
 from recsys.errors import UsageError
+from serving.trust_commands import app as trust_app
 
 app = typer.Typer()
+app.registered_commands += trust_app.registered_commands
 
 
 @app.command(epilog="Example: sharepicks serve --snapshots ./snapshots --port 8000")

@@ -26,6 +26,7 @@ SHORTER = {
     "low_quality": "the rest of what was found for her ends badly too often",
     "no_good_value": "the rest of what was found for her is poor value or spoils more ties than it wins",
     "parity": "the rest of what was found for her costs less elsewhere",
+    "blocked": "the rest of what was found for her is blocked: too many of its newest orders went badly",
     "shared_recently": "the rest of what was found for her she shared in the last 14 days",
     "ordered_before": "the rest of what was found for her she ordered before",
     "other_category": "no more of what was found for her lies in that category",

@@ -26,6 +26,7 @@ from recsys.threads import thread_count
 from training.assemble import assemble, lists_of
 from training.audience import fit_audience
 from training.audits import audits
+from training.bursts import bursts
 from training.config import Config, config_from
 from training.good_value import good_value
 from training.inputs import Inputs
@@ -78,8 +79,9 @@ def train(
         say("weighing how orders ended")
         value = good_value(window, inputs, chosen.run.seed)
         commission = commission_rates(window)
+        bursting = bursts(window, inputs.catalogue.category_row)
     model, not_learned = fit_model(dataset, inputs, moment, chosen, n_threads, say)
-    model = replace(model, value=value, commission=commission)
+    model = replace(model, value=value, commission=commission, bursts=bursting)
     say("writing the snapshot")
     with SnapshotWriter(out) as writer:
         write_model(writer, model, list(inputs.catalogue.supplier_ids))

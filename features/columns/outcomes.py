@@ -80,7 +80,7 @@ def outcomes(window: Window, at_second: int | None = None) -> Outcomes:
     at = window.as_of_second if at_second is None else min(at_second, window.as_of_second)
     n_products = window.count("products")
     with window.engine.scratch() as scratch:
-        lines = scratch.keep(_lines(window, at))
+        lines = scratch.keep(order_lines(window, at))
         returned = _returned(window, lines, at)
         curve = _maturity(window, lines, returned)
         ages = scratch.upload(pa.table({"age": np.arange(len(curve)), "units": _units(curve)}))
@@ -121,7 +121,7 @@ def outcomes(window: Window, at_second: int | None = None) -> Outcomes:
     )
 
 
-def _lines(window: Window, at: int) -> ibis.Table:
+def order_lines(window: Window, at: int) -> ibis.Table:
     """Order lines up to `at`: start of the time to return, whole days of age, maturity, delivery."""
     orders = real_orders(window)
     orders = orders.filter(epoch_seconds(orders.order_time) <= at)
@@ -154,13 +154,18 @@ def _lines(window: Window, at: int) -> ibis.Table:
     ).drop("days", "price_minor")
 
 
-def _returned(window: Window, lines: ibis.Table, at: int) -> ReturnedLines:
-    """The returns up to `at` that may be the product's fault; a line counts once, with its first request."""
+def fault_returns(window: Window, at: int) -> ibis.Table:
+    """The rows of returns up to `at` that may be the product's fault."""
     returns = window.table("returns")
     returns = returns.filter(returns.order_code.notnull() & (epoch_seconds(returns.request_time) <= at))
     excused = returns.fault.isin(("customer", "logistics")).fill_null(False)
     chosen = (returns.fault.isnull() | (returns.fault == "unknown")) & returns.reason_code.isin(OWN_CHOICE)
-    returns = returns.filter(~excused & ~chosen.fill_null(False))
+    return returns.filter(~excused & ~chosen.fill_null(False))
+
+
+def _returned(window: Window, lines: ibis.Table, at: int) -> ReturnedLines:
+    """The returns up to `at` that may be the product's fault; a line counts once, with its first request."""
+    returns = fault_returns(window, at)
     first = returns.group_by(back_code="order_code", back_row="product_row").agg(
         request=epoch_seconds(returns.request_time).min(), pieces=returns.quantity.sum()
     )
@@ -212,15 +217,25 @@ def _complaints(window: Window, lines: ibis.Table, at: int) -> ibis.Table:
     return joined.group_by("product_row").agg(severity=joined.severity.sum())
 
 
-def _reviews(window: Window, lines: ibis.Table, at: int) -> ibis.Table:
-    """product_row, units, low_units: the latest verified review of each buyer, her own shop's left out."""
+def verified_reviews(window: Window, lines: ibis.Table, at: int) -> ibis.Table:
+    """Reviews up to `at` of an order line by the member who bought it, her own shop's left out.
+
+    Whoever names somebody else's order is no buyer.
+    """
     reviews = window.table("reviews")
     reviews = reviews.filter(reviews.order_code.notnull() & (epoch_seconds(reviews.review_time) <= at))
     reviews = reviews.select(
-        "review_id", "review_time", "rating", "incentivised", reviewed="order_code", of="product_row"
-    )
+        "review_id", "review_time", "rating", "incentivised", "names_member",
+        reviewed="order_code", of="product_row", reviewer="member_row",
+    )  # fmt: skip
     bought = lines.filter(~lines.is_self)
     told = reviews.join(bought, [reviews.reviewed == bought.order_code, reviews.of == bought.product_row])
+    return told.filter(~told.names_member | (told.reviewer == told.member_row).fill_null(False))
+
+
+def _reviews(window: Window, lines: ibis.Table, at: int) -> ibis.Table:
+    """product_row, units, low_units: the latest verified review of each buyer."""
+    told = verified_reviews(window, lines, at)
     newest = ibis.row_number().over(
         ibis.window(
             group_by=[told.member_row, told.product_row],
