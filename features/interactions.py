@@ -8,6 +8,7 @@ import ibis
 
 from features.arrays import Array
 from features.expressions import WEIGHT_UNIT, decayed_units
+from features.order_weights import orders_with_weights, times_weight
 from features.window import Window
 
 
@@ -38,27 +39,38 @@ def circle_demand(window: Window) -> ibis.Table:
     return orders.filter(~orders.is_self)
 
 
-def member_purchases(window: Window, half_life_days: float | None) -> ibis.Table:
-    """Expression: member_row, product_row, units (int64, summed decays), n (int64), last_time."""
-    orders = real_orders(window)
+def member_purchases(window: Window, half_life_days: float | None, weigh: bool = False) -> ibis.Table:
+    """Expression: member_row, product_row, units (int64, summed decays), n (int64), last_time, most.
+
+    `weigh`: each line by what it counts as evidence, see `order_weights`; `most` int64 is the most that one
+    of the lines counts.
+    """
+    orders = orders_with_weights(window, weigh)
+    units = decayed_units(orders.order_time, window.as_of_second, half_life_days)
     lines = orders.select(
         "member_row",
         "product_row",
         "order_time",
-        line_units=decayed_units(orders.order_time, window.as_of_second, half_life_days),
+        "line_weight",
+        line_units=times_weight(units, orders.line_weight),
     )
     return lines.group_by("member_row", "product_row").agg(
-        units=lines.line_units.sum(), n=lines.count(), last_time=lines.order_time.max()
+        units=lines.line_units.sum(),
+        n=lines.count(),
+        last_time=lines.order_time.max(),
+        most=lines.line_weight.max(),
     )
 
 
-def member_product(window: Window, *, half_life_days: float | None = None) -> Interactions:
+def member_product(
+    window: Window, *, half_life_days: float | None = None, weigh: bool = False
+) -> Interactions:
     """What each member bought, also through her own link; test orders are left out.
 
     `weight` is the sum over order lines of 2^(-age / half-life), the plain count without a half-life or
-    without times.
+    without times; `weigh` counts staged lines less.
     """
-    rows = member_purchases(window, half_life_days)
+    rows = member_purchases(window, half_life_days, weigh)
     found = window.engine.fetch(
         rows.select(
             "member_row",

@@ -24,6 +24,7 @@ from recsys.good_value import GoodValue
 from recsys.ids import IdList
 from recsys.index import EXACT_UP_TO, Lists, ProductIndex, build_index
 from recsys.list_rules import ListRules, rules_of
+from recsys.insights import Insights
 from recsys.operators import EmbeddingOperator, FactorOperator, GraphOperator, Operator, ProfileKind
 from recsys.ranker import Ranker
 from recsys.share_value import dearer_than_elsewhere, gain_of, no_good_value
@@ -102,6 +103,7 @@ class Model:
     settings: Mapping[str, Any] = field(default_factory=dict)
     value: GoodValue | None = None  # None: nothing tells how orders ended
     signals: Signals = NO_SIGNALS
+    insights: Insights | None = None  # what suppliers may learn; None without times or suppliers
     bursts: Bursts | None = None  # what blocks a product; None: nothing tells how orders ended
     calibrations: Mapping[Target, Calibration] = field(default_factory=dict)  # what a score stands for
     commission: npt.NDArray[np.float32] | None = None  # (n_products,) -1: unknown; for ties alone

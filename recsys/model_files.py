@@ -15,6 +15,8 @@ from recsys.errors import SnapshotError
 from recsys.good_value import PRODUCT_ARRAYS as VALUE_ARRAYS
 from recsys.good_value import GoodValue
 from recsys.index import Lists
+from recsys.insights import ARRAYS as INSIGHT_ARRAYS
+from recsys.insights import Insights
 from recsys.model import Interests, Model, People, Products
 from recsys.operators import FactorOperator, GraphOperator, Operator, ProjectionOperator
 from recsys.ranker import Blend, BoostedTrees, Ranker
@@ -64,6 +66,11 @@ def write_model(writer: SnapshotWriter, model: Model, supplier_ids: Any) -> None
         _write_value(writer, model.value)
     for name in BURST_ARRAYS if model.bursts is not None else ():
         writer.array(f"burst_{name}", getattr(model.bursts, name), "products")
+    if model.insights is not None:
+        for name, axes in INSIGHT_ARRAYS.items():
+            rows_of = "categories" if name == "demand_category" else None
+            writer.array(f"insight_{name}", getattr(model.insights, name), axes, rows_of=rows_of)
+        writer.text("insight_reasons.json", json.dumps(model.insights.reasons))
     for name in present(model.signals):
         _write_signal(writer, name, getattr(model.signals, name))
     for target, calibration in model.calibrations.items():
@@ -105,6 +112,13 @@ def _read_bursts(snapshot: Snapshot) -> Bursts | None:
     if not snapshot.has(f"burst_{BURST_ARRAYS[0]}"):
         return None
     return Bursts(**{name: snapshot.array(f"burst_{name}") for name in BURST_ARRAYS})
+
+
+def _read_insights(snapshot: Snapshot) -> Insights | None:
+    if not snapshot.has("insight_reasons.json"):
+        return None
+    arrays = {name: snapshot.array(f"insight_{name}") for name in INSIGHT_ARRAYS}
+    return Insights(tuple(json.loads(snapshot.text("insight_reasons.json"))), **arrays)
 
 
 def _write_signal(writer: SnapshotWriter, name: str, value: Any) -> None:
@@ -180,6 +194,7 @@ def _read_model(snapshot: Snapshot) -> Model:
         },
         commission=snapshot.array(COMMISSION) if snapshot.has(COMMISSION) else None,
         bursts=_read_bursts(snapshot),
+        insights=_read_insights(snapshot),
     )  # fmt: skip
 
 

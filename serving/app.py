@@ -19,6 +19,7 @@ from serving.metrics import Metrics
 from serving.request_log import RequestLog
 from serving.routes_operation import operation_router
 from serving.routes_picks import picks_router
+from serving.routes_suppliers import suppliers_router
 from serving.routes_value import value_router
 from serving.service import Service
 from serving.settings import Settings, settings_from
@@ -52,6 +53,7 @@ def create_app(settings: Settings, open_snapshot: Callable[[Path], Served] = ope
     app.state.service = service
     app.include_router(picks_router(service))
     app.include_router(value_router(service))
+    app.include_router(suppliers_router(service))
     app.include_router(operation_router(service, app.openapi))
     install_error_handlers(app)
     app.add_middleware(RequestLog, metrics=service.metrics)

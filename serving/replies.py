@@ -17,18 +17,18 @@ from recsys.domain import Expected, Pick, Reply, Spread
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z
 
 
-class _Shape(BaseModel):
+class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class ErrorBody(_Shape):
+class ErrorBody(Shape):
     """Every error, on every route."""
 
     error: str = Field(description="a stable code", examples=["invalid"])
     detail: str = Field(description="one sentence for a person; never repeats the input")
 
 
-class ProductBody(_Shape):
+class ProductBody(Shape):
     """What is offered."""
 
     product_id: str
@@ -36,14 +36,14 @@ class ProductBody(_Shape):
     category: str = Field(description="a path, `A > B > C`")
 
 
-class OfferBody(_Shape):
+class OfferBody(Shape):
     """The price that holds."""
 
     price_minor: int = Field(description="in minor units of the currency")
     currency: str = Field(description="ISO 4217")
 
 
-class GoodValueBody(_Shape):
+class GoodValueBody(Shape):
     """How good a deal it is."""
 
     value_score: float | None = Field(ge=0, le=1, description="the share of similar products that are worse")
@@ -59,7 +59,7 @@ class GoodValueBody(_Shape):
     badge: str | None = Field(description="good_value or promising")
 
 
-class SpreadBody(_Shape):
+class SpreadBody(Shape):
     """An expected number with the ends between which eight in ten such cases lie."""
 
     low: float = Field(ge=0)
@@ -67,7 +67,7 @@ class SpreadBody(_Shape):
     high: float = Field(ge=0)
 
 
-class ExpectedBody(_Shape):
+class ExpectedBody(Shape):
     """What one share is expected to bring; for `target=self` whether she orders it."""
 
     kept: SpreadBody = Field(description="orders that are not sent back")
@@ -77,7 +77,7 @@ class ExpectedBody(_Shape):
     )
 
 
-class ReasonBody(_Shape):
+class ReasonBody(Shape):
     """Why it is there, with the figures to check it by."""
 
     code: str
@@ -85,7 +85,7 @@ class ReasonBody(_Shape):
     evidence: dict[str, str | int | float]
 
 
-class PickBody(_Shape):
+class PickBody(Shape):
     """One product worth sharing."""
 
     product: ProductBody
@@ -99,7 +99,7 @@ class PickBody(_Shape):
     propensity: float = Field(ge=0, le=1, description="the chance with which it was shown here")
 
 
-class RecommendBody(_Shape):
+class RecommendBody(Shape):
     """Picks for one owner."""
 
     request_id: str
@@ -111,7 +111,7 @@ class RecommendBody(_Shape):
     picks: list[PickBody]
 
 
-class PartBody(_Shape):
+class PartBody(Shape):
     """One bad rate and its weight in quality = 1 − Σ weight · rate."""
 
     part: str = Field(description="returns, complaints, low_ratings, late or no_rebuy")
@@ -119,7 +119,7 @@ class PartBody(_Shape):
     weight: float = Field(ge=0)
 
 
-class ArithmeticBody(_Shape):
+class ArithmeticBody(Shape):
     """What stands between the evidence and the score; null where it is not known."""
 
     parts: list[PartBody]
@@ -137,7 +137,7 @@ class ArithmeticBody(_Shape):
     worth_spread: float | None
 
 
-class ComparableBody(_Shape):
+class ComparableBody(Shape):
     """A product like it, and the chance that it is worse value."""
 
     product_id: str
@@ -149,7 +149,7 @@ class ComparableBody(_Shape):
     p_worse: float = Field(ge=0, le=1)
 
 
-class ProductValueBody(_Shape):
+class ProductValueBody(Shape):
     """The good value of one product, to be worked out by hand."""
 
     snapshot_id: str
@@ -164,7 +164,7 @@ class ProductValueBody(_Shape):
     comparables: list[ComparableBody]
 
 
-class ReadyBody(_Shape):
+class ReadyBody(Shape):
     """What serves, and what is wrong with a newer candidate."""
 
     ready: bool
@@ -173,7 +173,7 @@ class ReadyBody(_Shape):
     warnings: list[str]
 
 
-class HealthBody(_Shape):
+class HealthBody(Shape):
     """The process answers."""
 
     status: str

@@ -36,6 +36,8 @@ class Served:
     as_of: datetime | None
     recommend: Callable[[Query], Reply]
     explain_value: Callable[[str], Mapping[str, Any] | None] = lambda _product_id: None
+    supplier_insights: Callable[[str, int], Mapping[str, Any] | None] = lambda _supplier_id, _n: None
+    demand: Callable[[int], list[dict[str, Any]]] = lambda _n: []
 
 
 def open_served(path: Path) -> Served:
@@ -43,13 +45,15 @@ def open_served(path: Path) -> Served:
     from recsys.explain_value import explain_value
     from recsys.recommend import recommend
     from recsys.snapshot import open_snapshot
+    from recsys.supplier_report import SupplierReport
 
     snapshot = open_snapshot(path, verify=True)
-    manifest = snapshot.manifest
+    manifest, suppliers = snapshot.manifest, SupplierReport(snapshot)
     as_of = read_as_of(manifest.fields.get("as_of"), path)
     served = Served(
-        manifest.snapshot_id, as_of, partial(recommend, snapshot), partial(explain_value, snapshot)
-    )
+        manifest.snapshot_id, as_of, partial(recommend, snapshot), partial(explain_value, snapshot),
+        suppliers.insights, suppliers.demand,
+    )  # fmt: skip
     known = snapshot.ids("owners")
     trials = ["a newcomer", *(known[row] for row in range(0, len(known), len(known) // N_TRIALS + 1))]
     try:  # this also builds what is built on first use, before a caller has to wait for it

@@ -1,4 +1,4 @@
-"""The commands about trust that `serving` brings to `sharepicks`: what is blocked, and what suppliers learn."""
+"""The commands about trust: what is blocked and why, and what suppliers learn."""
 
 from __future__ import annotations
 
@@ -53,3 +53,36 @@ def blocks(
         owners = ", ".join(owner["owner_id"] for owner in block["owners"])
         typer.echo(f"  shared by {len(block['owners'])} owners: {owners}" if owners else "  shared by nobody")
     typer.echo(f"{len(found):,} products are blocked")
+
+
+@app.command(epilog="Example: sharepicks suppliers ./snapshots --out suppliers.html")
+def suppliers(
+    snapshot: SnapshotFolder,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The .csv or .html file to write.")],
+    supplier_id: Annotated[
+        str | None, typer.Option("--supplier", metavar="ID", help="Only this supplier.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write what suppliers learn: returns, fair prices, what closes each product, what to mend first.
+
+    A .csv has one row for each product of each supplier: supplier_id, product_id, title, category, closed_by,
+    value_score, badge, price_minor, price_gap (over the fair price), mend, from, to, value_score_after. An
+    .html is one page for people, with unmet demand. Counts of members are rounded down to 10; fewer than 10
+    are never shown.
+    """
+    from dataclasses import asdict
+
+    import orjson
+
+    from serving.bulk import open_serving
+    from serving.bulk_suppliers import write_suppliers
+
+    opened = open_serving(snapshot)
+    done = write_suppliers(opened, out, supplier_id)
+    if json:
+        body = {"path": str(out), "snapshot_id": opened.manifest.snapshot_id, **asdict(done)}
+        typer.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
+        return
+    typer.echo(f"{done.n_products:,} products of {done.n_suppliers:,} suppliers in {out}")
+    typer.echo(f"{done.n_unmet:,} demands of circles have no open product of good value")

@@ -37,6 +37,7 @@ class Graphs:
     co_purchase_hub_damping: float = 0.0
     co_purchase_top_k: int = 50
     co_purchase_min_members: int = 2
+    weigh_orders: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def good_value(window: Window, inputs: Inputs, seed: int) -> GoodValue | None:
     scores = scores_of(found, u, spread, unit_price)
     floor = floor_of(fitted.quality, groups.category_row, fitted.outcomes.exposure)
     proof = Proof(
-        fitted.quality, floor, paid.price, paid.median_30, paid.public_price, fitted.outcomes.n_mature,
+        fitted.quality, floor, paid.price, paid.usual, paid.public_price, fitted.outcomes.n_mature,
         columns.supplier_row,
     )  # fmt: skip
     # a group's rate is knowledge too, where there is any at all

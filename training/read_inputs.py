@@ -8,7 +8,7 @@ from features.arrays import NO_ROW
 from features.columns.circle import CircleColumns, circle, circle_columns
 from features.columns.products import product_columns
 from features.graphs.co_purchase import co_purchase
-from features.graphs.shares import owner_product
+from features.graphs.shares import ShareValues, owner_product
 from features.interactions import member_product
 from features.share_outcomes import share_outcomes
 from features.window import Window
@@ -21,7 +21,8 @@ NO_CATEGORY = "uncategorised"
 
 def read_inputs(window: Window, graphs: Graphs) -> Inputs:
     """The inputs of one model, as the window's moment knew them."""
-    found = member_product(window, half_life_days=graphs.order_half_life_days)
+    weigh = bool(graphs.weigh_orders)
+    found = member_product(window, half_life_days=graphs.order_half_life_days, weigh=weigh)
     profiles = None if window.timeless else circle_columns(window)
     return Inputs(
         catalogue=_catalogue(window),
@@ -29,12 +30,12 @@ def read_inputs(window: Window, graphs: Graphs) -> Inputs:
         member_ids=window.ids["members"],
         owner_member=window.owner_member,
         purchases=Purchases(found.member_row, found.product_row, found.weight, found.n, found.last_time),
-        shares=_shares(window),
+        shares=_shares(window, weigh),
         circle=_circle(window),
         circle_categories=_circle_categories(window, profiles),
         co_purchase=_co_purchase(window, graphs),
         as_of_us=window.as_of_us,
-        movement=None if profiles is None else read_movement(window, profiles),
+        movement=None if profiles is None else read_movement(window, profiles, weigh),
         shared=share_outcomes(window),
     )
 
@@ -59,9 +60,9 @@ def _catalogue(window: Window) -> Catalogue:
     )  # fmt: skip
 
 
-def _shares(window: Window) -> Shares:
+def _shares(window: Window, weigh: bool) -> Shares:
     """What owners themselves shared; products that only came back to them through orders are no shares."""
-    found = owner_product(window)
+    found = owner_product(window, ShareValues(weigh=weigh))
     shared = found.n_shares + found.n_clicks > 0
     times = None if found.last_time is None else found.last_time[shared]
     return Shares(
@@ -88,6 +89,6 @@ def _co_purchase(window: Window, graphs: Graphs) -> Edges:
     found = co_purchase(
         window, half_life_days=graphs.co_purchase_half_life_days, member_cap=graphs.co_purchase_member_cap,
         hub_damping=graphs.co_purchase_hub_damping, top_k=graphs.co_purchase_top_k,
-        min_members=graphs.co_purchase_min_members,
+        min_members=graphs.co_purchase_min_members, weigh=bool(graphs.weigh_orders),
     )  # fmt: skip
     return Edges(found.product_row, found.other_row, found.weight, {"n_members": found.n_members})

@@ -14,7 +14,7 @@ from features.window import Window
 from training.inputs import Movement
 
 
-def read_movement(window: Window, circle: CircleColumns) -> Movement:
+def read_movement(window: Window, circle: CircleColumns, weigh: bool = False) -> Movement:
     """The movement of products and the places of owners, as the window's moment knew them.
 
     What is there depends on the tables that the dataset has, never on what happened by the moment: a past
@@ -22,7 +22,7 @@ def read_movement(window: Window, circle: CircleColumns) -> Movement:
     """
     has_circles = window.has("circle") or window.has("shares") or window.has("share_events")
     return Movement(
-        momentum=momentum(window),
+        momentum=momentum(window, weigh),
         gaps=rebuy_gaps(window),
         has_suppliers=window.has("products", "supplier_id"),
         has_shares=window.has("shares") and window.has("orders", "owner_id"),

@@ -30,6 +30,7 @@ from training.bursts import bursts
 from training.config import Config, config_from
 from training.good_value import good_value
 from training.inputs import Inputs
+from training.insights import insights
 from training.learn import SeenAs, fold_count, held_out_folds, learn_rankers, past_moments
 from training.read_inputs import read_inputs
 
@@ -79,9 +80,10 @@ def train(
         say("weighing how orders ended")
         value = good_value(window, inputs, chosen.run.seed)
         commission = commission_rates(window)
+        learned = insights(window, inputs)
         bursting = bursts(window, inputs.catalogue.category_row)
     model, not_learned = fit_model(dataset, inputs, moment, chosen, n_threads, say)
-    model = replace(model, value=value, commission=commission, bursts=bursting)
+    model = replace(model, value=value, commission=commission, bursts=bursting, insights=learned)
     say("writing the snapshot")
     with SnapshotWriter(out) as writer:
         write_model(writer, model, list(inputs.catalogue.supplier_ids))

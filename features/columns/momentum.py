@@ -9,7 +9,7 @@ import numpy as np
 from features.arrays import NO_TIME, Array, read_only
 from features.columns.products import within_days
 from features.graphs.shares import returned_lines
-from features.interactions import real_orders
+from features.order_weights import WHOLE, orders_with_weights
 from features.window import Window
 
 RECENT_DAYS = 7
@@ -34,19 +34,23 @@ class Momentum:
     start_time: int
 
 
-def momentum(window: Window) -> Momentum:
-    """The movement of every product up to the moment; only for a window with times."""
-    lines = real_orders(window)
+def momentum(window: Window, weigh: bool = False) -> Momentum:
+    """The movement of every product up to the moment; only for a window with times.
+
+    `weigh`: an order that counts less than half as evidence moves nothing, see `order_weights`.
+    """
+    lines = orders_with_weights(window, weigh)
     returned = returned_lines(window)
     lines = lines.left_join(
         returned, [lines.order_code == returned.returned_code, lines.product_row == returned.returned_row]
     )
     kept = lines.returned_code.isnull()
+    meant = kept & (lines.line_weight * 2 >= WHOLE)
     recent = within_days(window, lines.order_time, RECENT_DAYS)
     lately = within_days(window, lines.order_time, RECENT_DAYS + BEFORE_DAYS)
     counted = lines.group_by("product_row").agg(
-        n_recent=lines.member_row.nunique(where=kept & recent).cast("int32"),
-        n_before=lines.member_row.nunique(where=kept & lately & ~recent).cast("int32"),
+        n_recent=lines.member_row.nunique(where=meant & recent).cast("int32"),
+        n_before=lines.member_row.nunique(where=meant & lately & ~recent).cast("int32"),
         n_lines=lines.count().cast("int32"),
         n_kept=kept.cast("int64").sum().cast("int32"),
         first_time=lines.order_time.min(),

@@ -18,6 +18,7 @@ from features.window import Window
 from recsys.value import NO_UNIT, UNITS
 
 HISTORY_DAYS = 30
+LONG_DAYS = 90  # a price raised for some weeks and cut again is measured against what it was before
 LIKELY_TO_FILL = 0.5
 GROUP_PRIOR = 5.0  # groups that the usual share of success is worth
 
@@ -36,6 +37,7 @@ class Payable:
     unit: Array
     low_30: Array
     median_30: Array
+    usual: Array
     public_price: Array
 
 
@@ -43,10 +45,11 @@ def payable(window: Window, columns: ProductColumns) -> Payable:
     """Payable prices at the window's moment; the price usually paid where a product has no offer."""
     n = window.count("products")
     price = np.where(columns.price_minor > 0, columns.price_minor.astype(np.float64), np.nan)
-    low, median, public = price.copy(), price.copy(), np.full(n, np.nan)
+    low, median, usual, public = price.copy(), price.copy(), price.copy(), np.full(n, np.nan)
     quantity, unit = _sizes(window)
     if window.has("offers") and window.as_of_second is not None:
-        spans = _spans(window, _fill_rates(window))
+        fill_rate = _fill_rates(window)
+        spans, long = (_spans(window, fill_rate, days) for days in (HISTORY_DAYS, LONG_DAYS))
         rows, paid = spans["product_row"], spans["payable"]
         now = spans["holds"]
         price[rows[now]] = np.maximum(paid[now], 1.0)
@@ -56,10 +59,15 @@ def payable(window: Window, columns: ProductColumns) -> Payable:
         np.minimum.at(lowest, rows, np.maximum(paid, 1.0))
         low = np.where(np.isfinite(lowest), lowest, low)
         where, middle = weighted_median_of_rows(rows, np.maximum(paid, 1.0), spans["seconds"])
-        median[where] = middle
+        median[where] = usual[where] = middle
+        where, middle = weighted_median_of_rows(
+            long["product_row"], np.maximum(long["payable"], 1.0), long["seconds"]
+        )
+        usual[where] = np.fmin(usual[where], middle)
     price = np.where(price > 0, price, np.nan)
     low = np.fmin(low, price)
-    return Payable(price, quantity, unit, low, np.where(np.isnan(median), price, median), public)
+    median, usual = (np.where(np.isnan(found), price, found) for found in (median, usual))
+    return Payable(price, quantity, unit, low, median, usual, public)
 
 
 def _sizes(window: Window) -> tuple[Array, Array]:
@@ -96,8 +104,8 @@ def _fill_rates(window: Window) -> Array:
     return np.asarray((good + GROUP_PRIOR * usual) / (tried + GROUP_PRIOR))
 
 
-def _spans(window: Window, fill_rate: Array) -> dict[str, Array]:
-    """Every offer that held in the last 30 days: product_row, payable, seconds it held then, holds now."""
+def _spans(window: Window, fill_rate: Array, days: int) -> dict[str, Array]:
+    """Every offer that held in the last `days`: product_row, payable, seconds it held then, holds now."""
     assert window.as_of_second is not None
     at = window.as_of_second
     offers = window.table("offers")
@@ -111,7 +119,7 @@ def _spans(window: Window, fill_rate: Array) -> dict[str, Array]:
         ibis.coalesce(offers.next_begins, ibis.literal(at + 1, type="int64")),
         ibis.coalesce(epoch_seconds(offers.expire_time), ibis.literal(at + 1, type="int64")),
     ), ibis.literal(at + 1, type="int64"))  # fmt: skip
-    offers = offers.mutate(ends=ends).filter(lambda t: t.ends > at - HISTORY_DAYS * SECONDS_PER_DAY)
+    offers = offers.mutate(ends=ends).filter(lambda t: t.ends > at - days * SECONDS_PER_DAY)
     nothing = ibis.literal(0, type="int64")
     rows = window.engine.fetch(
         offers.select(
@@ -124,7 +132,7 @@ def _spans(window: Window, fill_rate: Array) -> dict[str, Array]:
     product = rows["product_row"]
     grouped = (rows["group_price"] >= 0) & (fill_rate[product] >= LIKELY_TO_FILL)
     base = np.where(grouped, np.minimum(rows["group_price"], rows["price_minor"]), rows["price_minor"])
-    start = np.maximum(rows["begins"], at - HISTORY_DAYS * SECONDS_PER_DAY)
+    start = np.maximum(rows["begins"], at - days * SECONDS_PER_DAY)
     stop = np.minimum(rows["ends"], at + 1)
     return {
         "product_row": product,

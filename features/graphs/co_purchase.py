@@ -11,6 +11,7 @@ from features.engine import Scratch
 from features.expressions import decayed_units
 from features.graphs.pairs import both_in_large_sets, both_ways, count_both, recent_products, strongest
 from features.interactions import member_purchases, real_orders
+from features.order_weights import times_weight
 from features.window import Window
 
 PURCHASE_UNIT = 2**16  # one purchase today; a product of two is then in units of 2^-32, and sums stay exact
@@ -40,6 +41,7 @@ def co_purchase(
     hub_damping: float = 0.0,
     top_k: int = 50,
     min_members: int = 2,
+    weigh: bool = False,
 ) -> CoPurchase:
     """The `top_k` products that go with each product.
 
@@ -49,10 +51,11 @@ def co_purchase(
     everybody and everything. The cosine damps hubs by itself; `hub_damping` above 0 does so more, which
     suits "goes with", below 0 less, which suits "buys next" (Beidian's next purchases, N@20 of the plain
     sum over her purchases: .043 at 0.1, .051 at 0, .059 at -0.2, .061 at -0.3). Pairs of fewer than
-    `min_members` members are left out, and so are test orders.
+    `min_members` members are left out, and so are test orders. `weigh` makes a(m, p) smaller where all her
+    lines of p look staged, see `order_weights`.
     """
     with window.engine.scratch() as scratch:
-        edges = _edges(window, scratch, half_life_days, member_cap, hub_damping, top_k, min_members)
+        edges = _edges(window, scratch, half_life_days, member_cap, hub_damping, top_k, min_members, weigh)
         found = window.engine.fetch(edges, ("product_row", "rank_order", "other_row"))
     return CoPurchase(
         found["product_row"], found["other_row"], found["weight"], found["n_members"], found["n_baskets"]
@@ -67,8 +70,9 @@ def _edges(
     hub_damping: float,
     top_k: int,
     min_members: int,
+    weigh: bool,
 ) -> ibis.Table:
-    bought = scratch.keep(_bought(window, half_life_days))
+    bought = scratch.keep(_bought(window, half_life_days, weigh))
     kept, large = recent_products(scratch, bought, member_cap, window.timeless)
     blocks = [scratch.keep(block) for block in _pair_sums(window, kept, min_members)]
     pairs = blocks[0].union(*blocks[1:]) if len(blocks) > 1 else blocks[0]
@@ -85,11 +89,11 @@ def _edges(
     )
 
 
-def _bought(window: Window, half_life_days: float | None) -> ibis.Table:
+def _bought(window: Window, half_life_days: float | None, weigh: bool) -> ibis.Table:
     """member_row, product_row, last_time, units: each product of each member once."""
-    rows = member_purchases(window, None)
+    rows = member_purchases(window, None, weigh)
     units = decayed_units(rows.last_time, window.as_of_second, half_life_days, unit=PURCHASE_UNIT)
-    return rows.select("member_row", "product_row", "last_time", units=units)
+    return rows.select("member_row", "product_row", "last_time", units=times_weight(units, rows.most))
 
 
 def _pair_sums(window: Window, kept: ibis.Table, min_members: int) -> list[ibis.Table]:

@@ -14,7 +14,7 @@ import ibis
 from features.arrays import Array
 from features.engine import Scratch
 from features.expressions import WEIGHT_UNIT, decayed_units
-from features.interactions import real_orders
+from features.order_weights import orders_with_weights, times_weight
 from features.window import Window
 
 REACTIONS = ("click", "add_to_cart", "reply")  # a view says little, mute and block say no
@@ -29,6 +29,7 @@ class ShareValues:
     event: float = 1.0
     order: float = 4.0
     half_life_days: float | None = 90.0
+    weigh: bool = False  # orders by what they count as evidence, see `order_weights`
 
 
 SHARE_VALUES = ShareValues()
@@ -158,7 +159,7 @@ def _reactions(window: Window, values: ShareValues) -> ibis.Table:
 
 
 def _orders(window: Window, values: ShareValues) -> ibis.Table:
-    orders = real_orders(window)
+    orders = orders_with_weights(window, values.weigh)
     orders = orders.filter(orders.owner_row.notnull() & ~orders.is_self)
     returned = returned_lines(window)
     orders = orders.left_join(
@@ -167,6 +168,7 @@ def _orders(window: Window, values: ShareValues) -> ibis.Table:
     )
     is_kept = orders.returned_code.isnull()
     units = decayed_units(orders.order_time, window.as_of_second, values.half_life_days, value=values.order)
+    units = times_weight(units, orders.line_weight)
     units = ibis.ifelse(is_kept, units, ibis.literal(0, type="int64"))
     kept = is_kept.cast("int64")
     return _contact(orders, orders.member_row, orders.order_time, units, n_orders=1, n_kept=kept)
