@@ -1,12 +1,14 @@
 """What attacks with 3 % of the events do to lists for circles and to the targets' good value.
 
-    python benchmarks/attacks.py [--town DIR] [--attacks owner_ring brushing …] [--part 0.03]
+    python benchmarks/attacks.py [--keep DIR] [--attacks owner_ring brushing …] [--part 0.03]
 
-Without --town a town of 600 owners, 8,000 members and 2,000 products is simulated. Trained are snapshots as
-of 14 days before its end: of the town as it is, and of each attacked one with the defences and without them
-(`[graphs] weigh_orders = 0`; for coattails the fake clicks taken for orders; for reviews the check of the
-buyer left out; for prices a badge that looks back 30 days only). Judged are the lists of the owners who are
-in no attack, by what members of their circles really ordered and kept in those 14 days. JSON lines.
+A town of 600 owners, 8,000 members and 2,000 products is simulated, and attacked in the 30 days up to 14 days
+before its end. On lists (rings, brushing, coattails): snapshots as of that moment of the town as it is and of
+the attacked one, with the defences and without (`[graphs] weigh_orders = 0`; for coattails the fake clicks
+taken for orders), judged by what members of circles really ordered and kept afterwards, for the owners who
+are in no attack. On value (reviews, prices): the targets' good value before and after, with the defences and
+without (the check of the buyer left out; a badge that looks back 30 days only). With --keep the town and the
+clean lists stay in DIR for the next run. JSON lines.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,16 +28,20 @@ import numpy as np
 
 from features.columns import outcomes, payable
 from features.dataset import open_dataset
+from features.window import open_window
+from recsys.good_value import GoodValue
 from recsys.model import Model
 from recsys.model_files import model_of
 from recsys.recommend import rank_many_of
 from recsys.snapshot import open_snapshot
-from recsys.value import BADGES
+from recsys.value import GOOD_VALUE
 from training.config import Config
 from training.facts import gather_facts, judging_window
+from training.good_value import good_value
 from training.metrics import hit_gains
 from training.problem import Problem, build_problem
-from training.town.attacks import ATTACKS, attack, clicks_as_orders, read_tables, write_attacked
+from training.read_inputs import read_inputs
+from training.town.attacks import ATTACKS, Attacked, attack, clicks_as_orders, read_tables, write_attacked
 from training.town.config import TownConfig
 from training.town.simulate import simulate
 from training.train import train
@@ -98,83 +104,109 @@ def problem_of(path: Path, cut: datetime) -> Problem:
     return build_problem(facts, "circle", np.random.default_rng(0))
 
 
-def values_at(model: Model, targets: tuple[str, ...]) -> dict[str, Any]:
-    """The targets' mean value and quality, and how many have the badge."""
-    rows = model.products.ids.rows(list(targets))
-    value = model.value
-    assert value is not None
-    known = rows[value.value_score[rows] >= 0]
-    badges = [BADGES[int(b)] for b in value.badge[rows]]
-    return {
-        "value_score": round(float(value.value_score[known].mean()), 4),
-        "quality": round(float(value.quality[known].mean()), 4),
-        "badges": sum(b == "good_value" for b in badges), "targets": len(targets),
-    }  # fmt: skip
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--town", type=Path)
+    parser.add_argument("--keep", type=Path)
     parser.add_argument("--attacks", nargs="+", choices=list(ATTACKS), default=list(ATTACKS))
     parser.add_argument("--part", type=float, default=0.03)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        path = asked.town or simulate(TOWN, place / "town").path
-        run(path, place, asked.attacks, asked.part, asked.seed)
+        place = asked.keep or Path(folder)
+        path = place / "town"
+        if not path.exists():
+            simulate(TOWN, path)
+        tables = read_tables(path)
+        cut = max(tables["orders"]["order_time"].to_pylist()) - timedelta(days=DAYS_AFTER)
+        lists = Lists(problem_of(path, cut), cut, place)
+        for name in asked.attacks:
+            done = attack(name, tables, cut, asked.part, asked.seed)
+            with tempfile.TemporaryDirectory() as work:
+                attacked = Path(work) / "attacked"
+                write_attacked(path, attacked, done)
+                if name in ON_VALUE:
+                    attack_value(name, path, attacked, done, cut)
+                    continue
+                naive = attacked
+                if name == "coattails":
+                    naive = Path(work) / "naive"
+                    write_attacked(path, naive, clicks_as_orders(done, tables))
+                attack_lists(name, lists, {"defended": attacked, "undefended": naive}, done)
 
 
-def run(path: Path, place: Path, attacks: list[str], part: float, seed: int) -> None:
-    """Prints one line for the clean town and two for each attack."""
-    tables = read_tables(path)
-    cut = max(tables["orders"]["order_time"].to_pylist()) - timedelta(days=DAYS_AFTER)
-    problem = problem_of(path, cut)
+def attack_value(name: str, path: Path, attacked: Path, done: Attacked, cut: datetime) -> None:
+    """Prints the targets' good value before and after, with the checks and without."""
+    for defences in ("defended", "undefended"):
+        with nullcontext() if defences == "defended" else without_checks():
+            before, after = (value_at(where, cut) for where in (path, attacked))
+        say(
+            attack=name, defences=defences, rows=done.n_rows, before=figures(*before, done.targets),
+            after=figures(*after, done.targets),
+        )  # fmt: skip
 
-    def trained(dataset: Path, name: str, config: Config) -> Model:
-        train(dataset, place / name, as_of=cut, config=config)
-        return model_of(open_snapshot(place / name))
 
-    clean = {
-        "defended": trained(path, "clean", OPEN),
-        "undefended": trained(path, "clean-undefended", UNDEFENDED),
-    }
-    before = {name: judged(lists_of(model, problem), problem) for name, model in clean.items()}
-    for name, (hit, precision) in before.items():
-        say(attack="none", defences=name, owners=len(hit), hit=hit.mean(), precision=precision.mean())
-    for name in attacks:
-        done = attack(name, tables, cut, part, seed)
-        write_attacked(path, place / name, done)
-        honest = ~np.isin(problem.owner_ids, done.owners)
-        naive = place / f"{name}-naive"
-        if name == "coattails":
-            write_attacked(path, naive, clicks_as_orders(done, tables))
-        else:
-            naive = place / name
-        for defences in ("defended", "undefended"):
-            if defences == "defended":
-                model = trained(place / name, f"{name}-{defences}", OPEN)
-            else:
-                with without_checks():
-                    model = trained(naive, f"{name}-{defences}", UNDEFENDED)
-            lists = lists_of(model, problem)
-            hit, precision = judged(lists, problem)
-            told: dict[str, Any] = {}
-            if name in ON_VALUE:
-                told = {
-                    "before": values_at(clean[defences], done.targets),
-                    "after": values_at(model, done.targets),
-                }
-            pushed = np.isin(lists, np.searchsorted(problem.product_ids, np.array(done.targets)))
-            say(
-                attack=name, defences=defences, rows=done.n_rows, hit=hit[honest].mean(),
-                hit_moved=change(hit[honest], before[defences][0][honest]),
-                precision=precision[honest].mean(),
-                precision_moved=change(precision[honest], before[defences][1][honest]),
-                targets_in_lists=pushed[honest].mean(), **told,
-            )  # fmt: skip
+def value_at(path: Path, cut: datetime) -> tuple[Any, GoodValue]:
+    """The ids of the products, and their good value."""
+    with open_window(open_dataset(path), cut) as window:
+        inputs = read_inputs(window, OPEN.graphs)
+        found = good_value(window, inputs, 0)
+    assert found is not None
+    return inputs.catalogue.product_ids.astype(str), found
+
+
+def figures(ids: Any, value: GoodValue, targets: tuple[str, ...]) -> dict[str, Any]:
+    """The targets' mean value and quality, and how many have the badge."""
+    rows = np.searchsorted(ids, np.array(targets))
+    known = rows[value.value_score[rows] >= 0]
+    return {
+        "value_score": round(float(value.value_score[known].mean()), 4),
+        "quality": round(float(value.quality[known].mean()), 4),
+        "badges": int((value.badge[rows] == GOOD_VALUE).sum()), "targets": len(targets),
+        "badges_of_all": int((value.badge == GOOD_VALUE).sum()),
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Trains, lists and judges; what the clean town gives is kept in `place`."""
+
+    problem: Problem
+    cut: datetime
+    place: Path
+
+    def of(self, dataset: Path, defences: str, keep_as: str | None = None) -> np.ndarray:
+        """int32 (n judged owners, 10) of a snapshot of the dataset with or without the defences."""
+        kept = self.place / f"{keep_as}-{defences}.npy"
+        if keep_as and kept.exists():
+            return np.asarray(np.load(kept))
+        with tempfile.TemporaryDirectory() as folder:
+            config = OPEN if defences == "defended" else UNDEFENDED
+            train(dataset, Path(folder) / "s", as_of=self.cut, config=config)
+            found = lists_of(model_of(open_snapshot(Path(folder) / "s")), self.problem)
+        if keep_as:
+            np.save(kept, found)
+        return found
+
+
+def attack_lists(name: str, lists: Lists, datasets: Mapping[str, Path], done: Attacked) -> None:
+    """Prints how the lists of owners who are in no attack change."""
+    problem = lists.problem
+    honest = ~np.isin(problem.owner_ids, done.owners)
+    targets = np.searchsorted(problem.product_ids, np.array(done.targets))
+    for defences, dataset in datasets.items():
+        clean = lists.of(lists.place / "town", defences, "clean")
+        before, after = judged(clean, problem), judged(now := lists.of(dataset, defences), problem)
+        say(
+            attack=name, defences=defences, rows=done.n_rows, owners=int(honest.sum()),
+            hit_clean=before[0][honest].mean(), hit=after[0][honest].mean(),
+            hit_moved=change(after[0][honest], before[0][honest]),
+            precision_clean=before[1][honest].mean(), precision=after[1][honest].mean(),
+            precision_moved=change(after[1][honest], before[1][honest]),
+            targets_in_lists_clean=np.isin(clean, targets)[honest].mean(),
+            targets_in_lists=np.isin(now, targets)[honest].mean(),
+        )  # fmt: skip
 
 
 def change(after: np.ndarray, before: np.ndarray) -> list[float]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recsys.errors import UsageError
@@ -106,32 +107,31 @@ def brushing(tables: Tables, as_of: datetime, part: float, rng: np.random.Genera
 
 def raise_then_cut(tables: Tables, as_of: datetime, part: float, rng: np.random.Generator) -> Attacked:
     """Prices raised for three weeks and then cut to something above the usual, so that they look reduced."""
-    offers = _known(tables["offers"], "effective_time", as_of)
-    product, time = _texts(offers, "product_id"), offers["effective_time"].to_numpy()
-    order = np.lexsort((time, product))
-    last = order[np.r_[product[order][1:] != product[order][:-1], True]]
-    n_targets = max(1, round(part * len(offers) / 2))
-    chosen = rng.choice(last, min(n_targets, len(last)), replace=False)
-    begins = np.datetime64(as_of.replace(tzinfo=None), "us") - np.timedelta64(DAYS - 2, "D")
-    before = pa.compute.less(offers["effective_time"], pa.scalar(begins, pa.timestamp("us", "UTC")))
-    kept = _known(tables["offers"], None, as_of)
-    attacked = pa.array(np.isin(_texts(kept, "product_id"), product[chosen]))
-    after = pa.compute.invert(
-        pa.compute.less(kept["effective_time"], pa.scalar(begins, pa.timestamp("us", "UTC")))
+    offers = tables["offers"]
+    known = _known(offers, "effective_time", as_of)
+    raised = as_of - timedelta(days=DAYS - 2)
+    usual = known.filter(pc.less(known["effective_time"], pa.scalar(raised)))
+    names = np.unique(_texts(usual, "product_id"))
+    n = min(max(1, round(part * len(offers) / 2)), len(names))  # two offers each
+    chosen = np.sort(rng.choice(names, n, replace=False))
+    quiet = offers.filter(
+        pc.or_(
+            pc.invert(pc.is_in(offers["product_id"], value_set=pa.array(chosen.tolist()))),
+            pc.less(offers["effective_time"], pa.scalar(raised)),
+        )
     )
-    quiet = kept.filter(pa.compute.invert(pa.compute.and_(attacked, after)))
-    usual = _usual_price(offers.filter(before), product[chosen])
-    price = np.r_[np.rint(usual * RAISED), np.rint(usual * THEN)].astype(np.int64)
-    n = len(chosen)
-    again = offers.take(pa.array(np.r_[chosen, chosen]))
+    price = _usual_price(usual, chosen)
+    first = np.searchsorted(_texts(usual, "product_id"), chosen, sorter=(order := _by_product(usual)))
+    again = usual.take(pa.array(np.r_[order[first], order[first]]))
     rows = {name: again[name] for name in again.column_names}
     rows |= {
-        "effective_time": np.r_[np.full(n, begins), np.full(n, begins + np.timedelta64(21, "D"))],
-        "price_minor": price, "list_price_minor": np.r_[price[:n], price[:n]] * 2,
+        "effective_time": pa.array([raised] * n + [raised + timedelta(days=21)] * n),
+        "price_minor": np.rint(np.r_[price * RAISED, price * THEN]).astype(np.int64),
+        "list_price_minor": np.rint(np.r_[price * RAISED, price * RAISED]).astype(np.int64),
         "coupon_minor": None, "group_price_minor": None, "group_size": None, "expire_time": None,
         "public_price_minor": None,
     }  # fmt: skip
-    return _with({**tables, "offers": quiet}, {"offers": rows}, product[chosen])
+    return _with({**tables, "offers": quiet}, {"offers": rows}, chosen)
 
 
 def coattails(tables: Tables, as_of: datetime, part: float, rng: np.random.Generator) -> Attacked:
@@ -210,8 +210,12 @@ def _usual_price(offers: pa.Table, product: Array) -> Array:
     return np.array([np.median(price[names == p]) if (names == p).any() else 1000.0 for p in product])
 
 
+def _by_product(table: pa.Table) -> Array:
+    return np.argsort(_texts(table, "product_id"), kind="stable")
+
+
 def _known(table: pa.Table, time: str | None, as_of: datetime) -> pa.Table:
-    return table if time is None else table.filter(pa.compute.less_equal(table[time], pa.scalar(as_of)))
+    return table if time is None else table.filter(pc.less_equal(table[time], pa.scalar(as_of)))
 
 
 def _texts(table: pa.Table, column: str) -> Array:
@@ -230,7 +234,7 @@ def _times(as_of: datetime, n: int, rng: np.random.Generator) -> Array:
 
 def _with(tables: Tables, more: Mapping[str, Any], targets: Array, owners: Array | None = None) -> Attacked:
     changed = {**tables, **{name: _appended(tables[name], rows) for name, rows in more.items()}}
-    n_rows = sum(len(next(iter(rows.values()))) for rows in more.values())
+    n_rows = sum(len(changed[name]) - len(tables[name]) for name in more)
     named = () if owners is None else tuple(map(str, owners))
     return Attacked(changed, tuple(map(str, targets)), named, n_rows)
 
