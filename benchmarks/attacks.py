@@ -6,9 +6,10 @@ A town of 600 owners, 8,000 members and 2,000 products is simulated, and attacke
 before its end. On lists (rings, brushing, coattails): snapshots as of that moment of the town as it is and of
 the attacked one, with the defences and without (`[graphs] weigh_orders = 0`; for coattails the fake clicks
 taken for orders), judged by what members of circles really ordered and kept afterwards, for the owners who
-are in no attack. On value (reviews, prices): the targets' good value before and after, with the defences and
-without (the check of the buyer left out; a badge that looks back 30 days only). With --keep the town and the
-clean lists stay in DIR for the next run. JSON lines.
+are in no attack; and the list of what is ordered most, which everybody gets of whom nothing is known. On
+value (reviews, prices): the targets' good value before and after, with the defences and without (the check of
+the buyer left out; a badge that looks back 30 days only). With --keep the town and the clean lists stay in
+DIR for the next run. JSON lines.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import numpy as np
 
 from features.columns import outcomes, payable
 from features.dataset import open_dataset
+from features.interactions import member_product
 from features.window import open_window
 from recsys.good_value import GoodValue
 from recsys.model import Model
@@ -110,6 +112,7 @@ def main() -> None:
     )
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--attacks", nargs="+", choices=list(ATTACKS), default=list(ATTACKS))
+    parser.add_argument("--popular-only", action="store_true", help="no learned lists: seconds, not minutes")
     parser.add_argument("--part", type=float, default=0.03)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
@@ -133,7 +136,9 @@ def main() -> None:
                 if name == "coattails":
                     naive = Path(work) / "naive"
                     write_attacked(path, naive, clicks_as_orders(done, tables))
-                attack_lists(name, lists, {"defended": attacked, "undefended": naive}, done)
+                attack_popular(name, lists, {"defended": attacked, "undefended": naive}, done)
+                if not asked.popular_only:
+                    attack_lists(name, lists, {"defended": attacked, "undefended": naive}, done)
 
 
 def attack_value(name: str, path: Path, attacked: Path, done: Attacked, cut: datetime) -> None:
@@ -190,6 +195,33 @@ class Lists:
         return found
 
 
+def popular_at(dataset: Path, lists: Lists, *, weigh: bool) -> np.ndarray:
+    """int32 (n judged owners, 10): what is ordered most, the same for everybody."""
+    with open_window(open_dataset(dataset), lists.cut) as window:
+        ids = window.ids["products"].astype(str)
+        found = member_product(window, half_life_days=OPEN.graphs.order_half_life_days, weigh=weigh)
+    total = np.bincount(found.product_row, found.weight, len(ids))
+    best = np.searchsorted(lists.problem.product_ids, ids[np.argsort(-total, kind="stable")[:K]])
+    return np.tile(best, (len(lists.problem.owner_ids), 1))
+
+
+def attack_popular(name: str, lists: Lists, datasets: Mapping[str, Path], done: Attacked) -> None:
+    """Prints how the list of what is ordered most changes."""
+    honest = ~np.isin(lists.problem.owner_ids, done.owners)
+    targets = np.searchsorted(lists.problem.product_ids, np.array(done.targets))
+    for defences, dataset in datasets.items():
+        weigh = defences == "defended"
+        clean = popular_at(lists.place / "town", lists, weigh=weigh)
+        now = popular_at(dataset, lists, weigh=weigh)
+        (before, _), (after, _) = (judged(found, lists.problem) for found in (clean, now))
+        say(
+            attack=name, lists="popular", defences=defences, rows=done.n_rows,
+            hit_clean=before[honest].mean(),
+            hit=after[honest].mean(), hit_moved=change(after[honest], before[honest]),
+            targets_in_lists=np.isin(now, targets)[honest].mean(),
+        )  # fmt: skip
+
+
 def attack_lists(name: str, lists: Lists, datasets: Mapping[str, Path], done: Attacked) -> None:
     """Prints how the lists of owners who are in no attack change."""
     problem = lists.problem
@@ -199,7 +231,7 @@ def attack_lists(name: str, lists: Lists, datasets: Mapping[str, Path], done: At
         clean = lists.of(lists.place / "town", defences, "clean")
         before, after = judged(clean, problem), judged(now := lists.of(dataset, defences), problem)
         say(
-            attack=name, defences=defences, rows=done.n_rows, owners=int(honest.sum()),
+            attack=name, lists="learned", defences=defences, rows=done.n_rows, owners=int(honest.sum()),
             hit_clean=before[0][honest].mean(), hit=after[0][honest].mean(),
             hit_moved=change(after[0][honest], before[0][honest]),
             precision_clean=before[1][honest].mean(), precision=after[1][honest].mean(),
