@@ -214,17 +214,31 @@ def test_a_two_pack_at_twice_the_price_scores_alike(make: Make, before: GoodValu
 def test_reviews_without_an_order_change_nothing(make: Make, before: GoodValue) -> None:
     tables = world()
     told = {"review_id": "v0", "product_id": "p03", "review_time": AS_OF - timedelta(days=9), "rating": 1,
-            "member_id": "m1", "order_id": "o3-2"}  # fmt: skip
+            "member_id": "m23", "order_id": "o3-2"}  # fmt: skip
     one = make(copy.deepcopy(tables) | {"reviews": {name: [value] for name, value in told.items()}})
     for number in range(50):
         told |= {"review_id": f"fake{number}", "rating": 5, "order_id": None, "member_id": f"m{number}"}
         add(tables, "reviews", **told)
-    for column, value in {"review_id": "v0", "rating": 1, "order_id": "o3-2", "member_id": "m1"}.items():
+    for column, value in {"review_id": "v0", "rating": 1, "order_id": "o3-2", "member_id": "m23"}.items():
         tables["reviews"][column].append(value)
     tables["reviews"]["product_id"].append("p03")
     tables["reviews"]["review_time"].append(AS_OF - timedelta(days=9))
     assert same(make(tables), one)
     assert one.quality[3] < before.quality[3], "a verified review must count, or this shows nothing"
+
+
+def test_a_review_of_somebody_elses_order_changes_nothing(make: Make, before: GoodValue) -> None:
+    told = {"review_id": "v0", "product_id": "p03", "review_time": AS_OF - timedelta(days=9), "rating": 1,
+            "order_id": "o3-2"}  # fmt: skip
+    found = {
+        who: make(
+            world() | {"reviews": {name: [value] for name, value in (told | {"member_id": who}).items()}}
+        )
+        for who in ("m23", "m1", "a stranger")
+    }
+    assert found["m23"].quality[3] < before.quality[3], "the buyer's own counts, or this shows nothing"
+    for who in ("m1", "a stranger"):
+        assert np.array_equal(found[who].quality, before.quality)
 
 
 def test_raising_a_price_and_cutting_it_again_gains_nothing(make: Make, before: GoodValue) -> None:
