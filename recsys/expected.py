@@ -44,7 +44,7 @@ def quantiles(mean: float, spread: float) -> npt.NDArray[np.float64]:
         return np.zeros(len(ENDS))
     k = 1.0 / spread if spread > 0 else np.inf
     found = nbdtrik(ENDS, k, k / (k + mean)) if spread > 0 else pdtrik(ENDS, mean)
-    return np.ceil(np.maximum(np.nan_to_num(found), 0.0) - 1e-9)
+    return np.ceil(np.maximum(np.nan_to_num(found) - 1e-9, 0.0))
 
 
 def _spread(mean: float, calibration: Calibration, most: float) -> Spread:
