@@ -23,8 +23,8 @@ from recsys.errors import SnapshotError
 from recsys.good_value import GoodValue
 from recsys.ids import IdList
 from recsys.index import EXACT_UP_TO, Lists, ProductIndex, build_index
-from recsys.list_rules import ListRules, rules_of
 from recsys.insights import Insights
+from recsys.list_rules import ListRules, rules_of
 from recsys.operators import EmbeddingOperator, FactorOperator, GraphOperator, Operator, ProfileKind
 from recsys.ranker import Ranker
 from recsys.share_value import dearer_than_elsewhere, gain_of, no_good_value
