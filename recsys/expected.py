@@ -2,66 +2,78 @@
 
 from __future__ import annotations
 
+from math import isnan
+
 import numpy as np
 import numpy.typing as npt
 from scipy.special import nbdtrik, pdtrik
 
-from recsys.calibration import Calibration
 from recsys.domain import Expected, Spread, Target
 from recsys.model import NO_PRICE, Model
+
+Floats = npt.NDArray[np.float32]
+Figures = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int32]
 
 ENDS = (0.1, 0.9)  # eight times in ten the count lies between these quantiles
 LEAST_KEPT = 0.05  # P(keeps) is never taken lower: a division
 
 
-def expected_of(model: Model, target: Target, score: float, product_row: int) -> Expected | None:
-    """What a pick of this score is expected to bring; None where no calibration says what a score stands for.
+def expected_of(model: Model, target: Target, score: Floats, product: Rows) -> list[Expected | None]:
+    """What picks of these scores are expected to bring; None where nothing says what a score stands for.
 
-    `circle`: of one share. `self`: whether she orders it. buyers = kept / P(keeps), earnings = kept ×
-    commission × price of one piece; each None where the rate, the commission or the price is not known. The
-    ends are quantiles of a negative binomial count (Poisson without spread).
+    score float32 (n_picks,), product int32 (n_picks,). `circle`: of one share. `self`: whether she orders it.
+    buyers = kept / P(keeps), earnings = kept × commission × price of one piece; each None where the rate, the
+    commission or the price is not known. The ends are quantiles of a negative binomial count (Poisson without
+    spread).
     """
     calibration = model.calibrations.get(target)
     if calibration is None:
-        return None
-    mean = float(calibration.expected_at(np.array([score], dtype=np.float32))[0])
+        return [None] * len(score)
+    mean = calibration.expected_at(score).astype(np.float64)
     most = 1.0 if target == "self" else np.inf
-    kept = _spread(mean, calibration, most)
-    keeps, earned = _keeps(model, product_row), _earned(model, product_row)
-    return Expected(
-        kept,
-        None if keeps is None else _spread(mean / keeps, calibration, most),
-        None if earned is None else Spread(kept.low * earned, kept.mid * earned, kept.high * earned),
-    )
+    kept = _spreads(mean, calibration.spread, most)
+    buyers = _spreads(mean / _keeps(model, product), calibration.spread, most)
+    earnings = kept * _earned(model, product)[:, None]
+    columns = (part.tolist() for part in (kept, buyers, earnings))
+    return [
+        Expected(Spread(*k), None if isnan(b[1]) else Spread(*b), None if isnan(e[1]) else Spread(*e))
+        for k, b, e in zip(*columns, strict=True)
+    ]
 
 
-def quantiles(mean: float, spread: float) -> npt.NDArray[np.float64]:
-    """The smallest counts that are not exceeded one time and nine times in ten; float64 (2,), whole numbers.
+def quantiles(mean: Figures, spread: float) -> Figures:
+    """The smallest counts that are not exceeded one time and nine times in ten, whole numbers.
 
-    Of a count with variance mean + spread · mean²; 0 for a mean of 0.
+    Of counts with these means, float64 (n,), and variance mean + spread · mean²; float64 (n, 2), 0 for a mean
+    of 0.
     """
-    if mean <= 0:
-        return np.zeros(len(ENDS))
+    at = mean[:, None]
     k = 1.0 / spread if spread > 0 else np.inf
-    found = nbdtrik(ENDS, k, k / (k + mean)) if spread > 0 else pdtrik(ENDS, mean)
-    return np.ceil(np.maximum(np.nan_to_num(found) - 1e-9, 0.0))
+    found = nbdtrik(ENDS, k, k / (k + at)) if spread > 0 else pdtrik(ENDS, at)
+    counts: Figures = np.ceil(np.maximum(np.nan_to_num(found) - 1e-9, 0.0))
+    return np.where(at > 0, counts, 0.0)
 
 
-def _spread(mean: float, calibration: Calibration, most: float) -> Spread:
-    low, high = np.minimum(quantiles(min(mean, most), calibration.spread), most)
-    return Spread(float(low), min(mean, most), float(high))
+def _spreads(mean: Figures, spread: float, most: float) -> Figures:
+    """Low end, middle and high end of each count, none over `most`: float64 (n, 3); NaN where the mean is."""
+    middle = np.minimum(mean, most)
+    ends = np.minimum(quantiles(middle, spread), most)
+    return np.column_stack([ends[:, 0], middle, ends[:, 1]])
 
 
-def _keeps(model: Model, row: int) -> float | None:
-    """P(an order of the product is kept), None where nothing tells."""
-    if model.value is None or model.value.return_rate[row] < 0:
-        return None
-    return max(1.0 - float(model.value.return_rate[row]), LEAST_KEPT)
+def _keeps(model: Model, product: Rows) -> Figures:
+    """P(an order of each product is kept), float64; NaN where nothing tells."""
+    if model.value is None:
+        return np.full(len(product), np.nan)
+    returned = model.value.return_rate[product].astype(np.float64)
+    return np.where(returned >= 0, np.maximum(1.0 - returned, LEAST_KEPT), np.nan)
 
 
-def _earned(model: Model, row: int) -> float | None:
-    """What she earns by one kept order, in minor units."""
-    price = int(model.products.price_minor[row])
-    if model.commission is None or model.commission[row] < 0 or price == NO_PRICE:
-        return None
-    return float(model.commission[row]) * price
+def _earned(model: Model, product: Rows) -> Figures:
+    """What she earns by one kept order of each, in minor units, float64; NaN where nothing tells."""
+    if model.commission is None:
+        return np.full(len(product), np.nan)
+    price, commission = model.products.price_minor[product], model.commission[product]
+    known = (price != NO_PRICE) & (commission >= 0)
+    return np.where(known, commission.astype(np.float64) * price, np.nan)

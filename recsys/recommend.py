@@ -58,10 +58,15 @@ def recommend(snapshot: Snapshot, query: Query) -> Reply:
     candidates = None if query.product_ids is None else _named(model, query.product_ids)
     ranked = rank(scoring, query, candidates)
     rung = int(scoring.profiles.rung[0])
+    places = shown(model, query, ranked.product)
+    expected = _expected(scoring, ranked, [place.at for place in places])
     picks = tuple(
-        replace(_pick(scoring, ranked, place.at, owner_row), position=position, propensity=place.propensity)
-        for position, place in enumerate(shown(model, query, ranked.product), start=1)
-    )
+        replace(
+            _pick(scoring, ranked, place.at, owner_row), position=position, propensity=place.propensity,
+            expected=expected[position - 1],
+        )
+        for position, place in enumerate(places, start=1)
+    )  # fmt: skip
     return Reply(
         query.owner_id, query.target, picks,
         fallback=None if rung == OWN else RUNGS[rung],
@@ -120,16 +125,15 @@ def _pick(scoring: Scoring, ranked: Ranked, at: int, owner_row: int) -> Pick:
         products.ids[row], products.titles[row], products.categories[int(products.category_row[row])],
         offer, at + 1, float(ranked.score[at]), source, reasons_for(scoring, subject),
         value_score=None if figures is None else figures["value_score"], good_value=figures,
-        expected=_expected(scoring, float(ranked.score[at]), row),
     )  # fmt: skip
 
 
-def _expected(scoring: Scoring, score: float, product_row: int) -> Expected | None:
+def _expected(scoring: Scoring, ranked: Ranked, at: list[int]) -> list[Expected | None]:
     """None too for a circle of which nobody is known: what nobody sees brings nothing that can be told."""
     target = scoring.profiles.target
     if target == "circle" and not scoring.n_circle_members[0]:
-        return None
-    return expected_of(scoring.model, target, score, product_row)
+        return [None] * len(at)
+    return expected_of(scoring.model, target, ranked.score[at], ranked.product[at])
 
 
 def _why_shorter(model: Model, ranked: Ranked, candidates: Candidates | None) -> str:
