@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import lightgbm
 import numpy as np
@@ -56,7 +56,7 @@ class ShareLearner:
         `of_orders` ranks by the orders after all of these pasts. The calibration is fitted on scores that
         the shares of each past get from trees, on orders and on shares, that were grown on the others alone;
         with one past, each half of the owners from the shares of the other. So no share says how good its
-        own score is.
+        own score is. Its level is that of the latest past, which comes first: how readily circles buy drifts.
         """
         if not pasts or sum(float(past.shares.pairs.n_kept.sum()) for past in pasts) < MIN_KEPT:
             return LearnedFromShares(None, None)
@@ -66,7 +66,8 @@ class ShareLearner:
         for out, base in self._folds(pasts, of_orders):
             rest = ShareExamples(whole.features[~out], whole.pairs.where(~out))
             score[out] = self.grown(rest, base).scores(whole.features[out])
-        return LearnedFromShares(ranker, fit_calibration(score, whole.pairs.n_kept, whole.pairs.n_shares))
+        line = fit_calibration(score, whole.pairs.n_kept, whole.pairs.n_shares)
+        return LearnedFromShares(ranker, None if line is None else _of_late(line, score, pasts[0].shares))
 
     def grown(self, examples: ShareExamples, of_orders: BoostedTrees | None) -> BoostedTrees:
         """Trees on shares that go on from those on orders; the same examples give the same trees."""
@@ -117,3 +118,12 @@ class ShareLearner:
                 value = PULL_OF_ORDERS * trees.get_leaf_output(at, leaf) + (0.0 if at else level)
                 trees.set_leaf_output(at, leaf, value)
         return trees
+
+
+def _of_late(line: Calibration, score: npt.NDArray[np.float32], latest: ShareExamples) -> Calibration:
+    """The line moved so that it expects of the latest past, which comes first, what that brought."""
+    pairs = latest.pairs
+    expected = float((line.expected_at(score[: len(pairs)]) * pairs.n_shares).sum())
+    seen = float(pairs.n_kept.sum())
+    level = np.float32(seen / expected) if expected > 0 and seen >= MIN_KEPT else np.float32(1)
+    return replace(line, expected=line.expected * level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -87,6 +88,16 @@ def test_orders_rank_what_shares_do_not_tell_apart_and_leave_the_level_alone() -
     whole = joined_shares(shares)
     said = found.calibration.expected_at(found.ranker.scores(whole.features))
     assert float(said.mean()) == pytest.approx(float(whole.pairs.n_kept.mean()), rel=0.05)
+
+
+def test_the_level_is_that_of_the_latest_past() -> None:
+    late, early = part(1, n=4_000), part(2, n=4_000)
+    kept = late.pairs.n_kept * 2
+    late = replace(late, pairs=replace(late.pairs, n_kept=kept))
+    found = learned(late, early)
+    assert found.ranker is not None and found.calibration is not None
+    said = found.calibration.expected_at(found.ranker.scores(late.features))
+    assert float(said.mean()) > 1.25 * float((kept.mean() + early.pairs.n_kept.mean()) / 2)
 
 
 def test_too_little_kept_is_left_to_orders() -> None:
