@@ -21,7 +21,7 @@ from recsys.recommend import rank_many_of
 from recsys.selection import order_of, rungs_of
 from training import metrics
 
-N_OWNERS = 100
+N_OWNERS = 60
 N = 20  # places of a list
 DEPTH = 120  # places of a pool
 CAPS = (0.2, 0.1, 0.05, 0.02)
