@@ -98,7 +98,7 @@ def evaluate(
         started = time.monotonic()
         lists[OURS] = rank_ours(model, problem, DEPTH, report)
         seconds[OURS] = time.monotonic() - started
-        scored = by_score(model, problem, lists[OURS], report)
+        scored = by_score(model, problem, lists[OURS], report) if ablation else lists[OURS]
         left_out = _rank_baselines(baselines, problem, seed, report, lists, seconds)
         parts = _parts_taken_away(judged, problem, report) if ablation else None
     labels = {OURS: "Sharepicks"} | {name: REGISTRY[name][1] for name in baselines}
