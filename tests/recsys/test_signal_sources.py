@@ -65,6 +65,9 @@ def signals(**more: Any) -> Signals:
         "group_rate": np.tile(np.array([[0.5, 0.2]], np.float32), (5, 1)),
         "group_shift": np.array([-0.1, 0.0, 0.25], np.float32),
         "one_short": cells(3, {(2, 11): 1.0}, required=(3, np.int32), expire_time=(LATER_US, np.int64)),
+        "share_rate": np.array([0.0, -0.5, 0.25], np.float32),
+        "share_pull": column(k9=0.75),
+        "influence": csr_view({(2, row): 0.5 for row in range(5)}, (3, 5)),
     }
     return Signals(**{**whole, **more})
 
@@ -137,6 +140,9 @@ def test_pair_features_of_the_signals_are_what_they_say() -> None:
     assert by_name["rebuy_due"] == [0.0, 0.75, 0.0]
     assert by_name["peers"] == [0.5, 0.0, 0.0]
     assert by_name["content"][0] < by_name["content"][1] == pytest.approx(1.0)
+    assert by_name["share_rate"] == [0.25, 0.25, -0.5]
+    assert by_name["share_pull"] == [0.75, 0.0, 0.0]
+    assert by_name["influence"] == [1.0, 1.0, 0.0]  # a half on each of the two nodes above a product
     # k9 costs 2900, n9 1400; the circle of o-noodles pays up to e^6.5 - 1, that of o-new is unknown
     assert by_name["price_outside_band"][:2] == pytest.approx(
         [np.log(2901) - 6.5, np.log(1401) - 6.5], abs=1e-5
