@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import PoissonRegressor
 
 from recsys.calibration import Calibration
 
@@ -57,24 +58,14 @@ def _steps(score: Floats, n_kept: Floats, n_shares: Floats) -> tuple[Floats, Flo
     return sums[0] / weight[there], sums[1] / weight[there], weight[there]
 
 
-def _poisson_slope(score: Floats, n_kept: Floats, n_shares: Floats, n_rounds: int = 25) -> float:
-    """b of E[kept] = shares · exp(a + b · score), by Newton's method on the standardised score."""
+def _poisson_slope(score: Floats, n_kept: Floats, n_shares: Floats) -> float:
+    """b of E[kept] = shares · exp(a + b · score), by maximum likelihood."""
     centre, scale = float(score.mean()), float(score.std())
     if scale <= 0:
         return 0.0
-    z = (score - centre) / scale
-    a, b = float(np.log(n_kept.sum() / n_shares.sum())), 0.0
-    for _ in range(n_rounds):
-        mean = n_shares * np.exp(np.clip(a + b * z, -30, 30))
-        left = n_kept - mean
-        s0, s1, s2 = mean.sum(), (mean * z).sum(), (mean * z * z).sum()
-        determinant = s0 * s2 - s1 * s1
-        if determinant <= 0:
-            break
-        step_a = (s2 * left.sum() - s1 * (left * z).sum()) / determinant
-        step_b = (s0 * (left * z).sum() - s1 * left.sum()) / determinant
-        a, b = a + float(np.clip(step_a, -1, 1)), b + float(np.clip(step_b, -1, 1))
-    return b / scale
+    line = PoissonRegressor(alpha=0.0)
+    line.fit(((score - centre) / scale)[:, None], n_kept / n_shares, sample_weight=n_shares)
+    return float(line.coef_[0]) / scale
 
 
 def _spread(expected: NDArray[np.float32], n_kept: Floats, n_shares: Floats) -> float:
