@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import lightgbm
 import numpy as np
 import numpy.typing as npt
 
 from recsys.errors import SnapshotError
+from recsys.trees import read_trees
 
 Floats = npt.NDArray[np.float32]
 
@@ -46,28 +46,20 @@ class Blend:
 
 
 class BoostedTrees:
-    """Gradient-boosted trees in LightGBM's own text format."""
+    """Gradient-boosted trees in LightGBM's own text format; SnapshotError when the text is none."""
 
-    def __init__(self, text: str, n_threads: int = 1) -> None:
+    def __init__(self, text: str) -> None:
         self.text = text
-        try:
-            self._booster = lightgbm.Booster(model_str=text)
-        except lightgbm.basic.LightGBMError as error:
-            raise SnapshotError(f"ranker: not a LightGBM model: {error}; retrain the snapshot") from error
-        self._names = tuple(self._booster.feature_name())
-        self._n_threads = n_threads
+        self._trees = read_trees(text)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the pair features it was fitted on."""
-        return self._names
+        return self._trees.feature_names
 
     def scores(self, features: Floats) -> Floats:
         """float32 (n_pairs,)."""
-        if not len(features):
-            return np.zeros(0, dtype=np.float32)
-        raw = self._booster.predict(features, raw_score=True, num_threads=self._n_threads)
-        return np.asarray(raw, dtype=np.float32)
+        return self._trees.scores(features).astype(np.float32)
 
 
 def columns_of(names: Sequence[str], wanted: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -88,7 +88,7 @@ def learn_ranker(log: EventLog, seed: int, n_threads: int = 1, plan: AudiencePla
         params={"verbose": -1, "max_bin": 127},
     )  # fmt: skip
     booster = lightgbm.train(TREES | {"seed": seed, "num_threads": n_threads}, data, plan.n_trees)
-    return BoostedTrees(booster.model_to_string(), 1)
+    return BoostedTrees(booster.model_to_string())
 
 
 def _regimes(log: EventLog, rng: np.random.Generator, max_pairs: int) -> Iterator[tuple[Queries, int]]:

@@ -35,7 +35,7 @@ def fit_ranker(
         "deterministic": True, "force_row_wise": True, "seed": seed, "num_threads": n_threads, "verbose": -1,
     }  # fmt: skip
     booster = lightgbm.train(parameters, data, plan.n_trees)
-    return BoostedTrees(booster.model_to_string(), 1)
+    return BoostedTrees(booster.model_to_string())
 
 
 def _objective(examples: Examples) -> str:

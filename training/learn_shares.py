@@ -86,7 +86,7 @@ class ShareLearner:
         base = None if of_orders is None else self._as_counts(of_orders, examples)
         n_trees = max(1, round(PART_OF_SHARES * self.plan.n_trees))
         trees = lightgbm.train(parameters, data, n_trees, init_model=base)
-        return BoostedTrees(trees.model_to_string(), 1)
+        return BoostedTrees(trees.model_to_string())
 
     def _folds(
         self, pasts: Sequence[Past], of_orders: BoostedTrees | None
