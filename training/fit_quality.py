@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import nnls
+from scipy.optimize import lsq_linear
 
 from features.columns.outcomes import Outcomes, outcomes
 from features.expressions import SECONDS_PER_DAY
@@ -27,6 +27,7 @@ from recsys.sparse import CsrView
 from training.fit_returns import PastReturns, fit_returns
 
 PAST_DAYS = (30, 60, 90)
+MAX_WEIGHT = 3.0  # bad ends that one bad outcome of a kind may stand for
 MIN_REBUY_RATE = 0.1  # a category is of consumables when so many buyers come back within the data
 Rows = npt.NDArray[np.int32]
 
@@ -77,7 +78,7 @@ def fit_quality(window: Window, groups: Groups, graph: CsrView) -> FittedQuality
             followed = [
                 PastReturns(e, now.n_lines - p.n_lines, np.maximum(now.n_returns - p.n_returns, 0))
                 for e, p in zip(evidence, pasts, strict=True)
-                if p.n_lines.sum() > 0
+                if p.exposure.sum() >= MIN_LINES_TO_FIT
             ]
             model = fit_returns(followed, unfitted().strength)
         weights = fit_weights(pasts[0], evidence[0], now, groups, model)
@@ -133,14 +134,16 @@ def fit_weights(
     """The weight of each rate, >= 0, that best tells the bad outcomes of the lines that followed.
 
     Least squares under the sign constraint over products, each by the lines that followed, shrunk to the
-    defaults as by 2,000 lines; the defaults themselves where fewer followed.
+    defaults as by 2,000 lines; the defaults themselves where fewer followed, or where the past itself knew
+    of fewer: rates that hardly differ yet would take any weight at all.
     """
     lines = now.exposure - past.exposure
     bad = (now.n_returns - past.n_returns) + (now.complaints - past.complaints)
     used = lines >= 1
     rates = rates_of(past, evidence, groups, model)
     names = [name for name in DEFAULT_WEIGHTS if name in rates]
-    if lines[used].sum() < MIN_LINES_TO_FIT or not names or bad[used].sum() < 1:
+    too_few = min(lines[used].sum(), past.exposure.sum()) < MIN_LINES_TO_FIT
+    if too_few or not names or bad[used].sum() < 1:
         return dict(DEFAULT_WEIGHTS)
     # each part is told apart from its level: a constant rate of late deliveries explains nothing
     level = {name: float(np.average(rates[name].mean[used], weights=lines[used])) for name in names}
@@ -151,7 +154,8 @@ def fit_weights(
     usual = np.array([DEFAULT_WEIGHTS[name] for name in names])
     spread = np.array([max(rates[name].mean[used].std(), 1e-6 + 0.01 * level[name]) for name in names])
     ridge = np.diag(spread * np.sqrt(MIN_LINES_TO_FIT / noise))
-    found, _ = nnls(
-        np.concatenate([columns * scale[:, None], ridge]), np.concatenate([share * scale, ridge @ usual])
-    )
-    return dict(DEFAULT_WEIGHTS) | {name: float(w) for name, w in zip(names, found, strict=True)}
+    found = lsq_linear(
+        np.concatenate([columns * scale[:, None], ridge]), np.concatenate([share * scale, ridge @ usual]),
+        bounds=(0.0, MAX_WEIGHT),
+    )  # fmt: skip
+    return dict(DEFAULT_WEIGHTS) | {name: float(w) for name, w in zip(names, found.x, strict=True)}

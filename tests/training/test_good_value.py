@@ -15,10 +15,13 @@ import pytest
 from features.dataset import DatasetWriter, open_dataset
 from features.window import open_window
 from recsys.good_value import GoodValue, arithmetic, beaten
+from recsys.quality import DEFAULT_WEIGHTS
 from recsys.value import GOOD_VALUE, MIN_COMPARABLES
 from training.config import Graphs
 from training.good_value import good_value
 from training.read_inputs import read_inputs
+from training.town.config import TownConfig
+from training.town.simulate import simulate
 
 AS_OF = datetime(2026, 3, 31, tzinfo=UTC)
 N_PRODUCTS, N_LINES = 12, 40
@@ -293,3 +296,16 @@ def test_nothing_that_a_seller_can_buy_or_claim_is_read(file: str) -> None:
 def test_the_check_of_what_is_read_sees_what_it_forbids() -> None:
     assert forbidden_names("x = offers.list_price_minor") == {"list_price"}
     assert forbidden_names("x = offers['commission_rate']") == {"commission"}
+
+
+def test_a_history_too_short_to_learn_weights_from_keeps_the_documented_ones(tmp_path: Path) -> None:
+    """A month ago nearly nothing was known: rates that hardly differed once took weights in the thousands."""
+    town = TownConfig(n_owners=60, n_members=1_500, n_products=300, n_days=33, seed=3, n_orders=12_000)
+    simulate(town, tmp_path / "town")
+    with open_window(open_dataset(tmp_path / "town")) as window:
+        found = good_value(window, read_inputs(window, Graphs()), 0)
+    assert found is not None
+    assert {name: found.weights[name] for name in ("returns", "complaints")} == {
+        name: DEFAULT_WEIGHTS[name] for name in ("returns", "complaints")
+    }
+    assert 0.8 < found.quality.mean() < 1.0
