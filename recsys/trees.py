@@ -2,8 +2,8 @@
 
 Every condition of every tree is looked at for all rows at once; each that does not hold strikes out the
 leaves to its left, and the first leaf left standing is the one a row falls into (QuickScorer, Lucchese 2015).
-A few hundred candidates take a third of LightGBM's own time, bit by bit the same, and a service that answers
-need not load a library that learns.
+The scores are LightGBM's, bit by bit, a few hundred candidates take as long as with it, and a service that
+answers need not load a library that learns, with all that comes along.
 """
 
 from __future__ import annotations
@@ -57,10 +57,14 @@ class Trees:
         elif self.column.max(initial=0) >= len(values):
             values = np.tile(values, (len(PUT), 1))
         holds = values[self.column] <= self.threshold[:, None]
-        left = np.where(holds, ~self.mask.dtype.type(0), self.mask[:, None])
-        standing = np.bitwise_and.reduce(left.reshape(n_trees, -1, n_rows), axis=1)
-        first = np.bitwise_count(~standing & (standing - self.mask.dtype.type(1)))
-        sums: npt.NDArray[np.float64] = np.take_along_axis(self.leaf_value, first, axis=1).sum(axis=0)
+        word = self.mask.dtype
+        # all bits where it holds, as -1 has: np.where takes five times as long
+        kept = np.negative(holds.view(np.int8)).astype(word.str.replace("u", "i")).view(word)
+        kept |= self.mask[:, None]
+        standing = np.bitwise_and.reduce(kept.reshape(n_trees, -1, n_rows), axis=1)
+        first = np.bitwise_count(~standing & (standing - word.type(1)))
+        leaf = first + np.arange(0, self.leaf_value.size, self.leaf_value.shape[1])[:, None]
+        sums: npt.NDArray[np.float64] = self.leaf_value.ravel()[leaf].sum(axis=0)
         return sums
 
 
