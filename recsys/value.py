@@ -30,6 +30,7 @@ PROVEN_LINES = 100  # mature lines after which a supplier may vouch for what is 
 BAD_TIMES = 3.0  # the floor of quality: three times as bad as is usual in the category
 NO_BADGE, GOOD_VALUE, PROMISING = 0, 1, 2
 BADGES = (None, "good_value", "promising")
+SAME_PRICE = 1e-9  # 5 · 1.99 over 5 · 340.194 g is the same price by the gram, whatever the last bit says
 CHUNK = 8_192
 
 Rows = npt.NDArray[np.int32]
@@ -138,7 +139,9 @@ def scores_of(found: Comparables, u: Floats, spread: Floats, unit_price: Floats)
             under = gap - NORMAL_BAD_SIDE * spread[some, None]
             alone = np.broadcast_to(spread[None, others], under.shape)
             low[some] = (chance_above_zero(under, alone) * other).sum(axis=1) / n_other
-            cheaper = np.sign(unit_price[some, None] - unit_price[None, others])
+            dearer_by = unit_price[some, None] - unit_price[None, others]
+            equal = np.abs(dearer_by) <= SAME_PRICE * unit_price[some, None]
+            cheaper = np.where(equal, 0.0, np.sign(dearer_by))
             percentile[some] = ((cheaper + 1) / 2 * other).sum(axis=1) / n_other
             count[some] = n_other
     return Scores(score, low, percentile, count)

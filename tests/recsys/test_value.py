@@ -57,6 +57,18 @@ def test_a_score_by_hand() -> None:
     assert found.price_percentile[1] == pytest.approx((1 + 10 / 2) / 11)
 
 
+def test_a_pack_of_another_size_at_the_same_unit_price_stays_as_dear() -> None:
+    """Red control: the two unit prices differ in their last bit, so a plain comparison tells them apart."""
+    one, five = 203.0 / 340.194, 5 * 203.0 / (5 * 340.194)
+    assert one != five
+    price = np.full(N, one)
+    price[: N // 2] = five
+    found, _ = scored(price)
+    assert (found.price_percentile == 0.5).all()
+    price[0] = one * (1 + 1e-6)
+    assert scored(price)[0].price_percentile[0] == 1.0
+
+
 @given(
     prices=st.lists(st.integers(100, 10_000), min_size=N, max_size=N), rise=st.floats(1.0, 5.0),
     row=st.integers(0, N - 1),
