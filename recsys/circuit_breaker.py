@@ -98,7 +98,10 @@ class Bursts:
     @cached_property
     def blocked(self) -> Mask:
         """Which products are blocked."""
-        return np.asarray(blocked(self.n_bad, self.exposure, self.usual))
+        found = np.zeros(len(self.n_bad), dtype=bool)
+        rows = np.flatnonzero(self.n_bad >= PLAN.least_bad)  # few: the posterior of all takes a second
+        found[rows] = blocked(self.n_bad[rows], self.exposure[rows], self.usual[rows])
+        return found
 
     def with_bad(self, row: int) -> Bursts:
         """The evidence after one more member's order of a product went badly."""
