@@ -13,6 +13,7 @@ from typing import Any, get_type_hints
 
 from recsys.errors import ConfigError
 from recsys.list_rules import ListRules
+from recsys.trees import MAX_LEAVES
 from training.operators import WALKS, OperatorPlan
 
 SHARES_OF_ONE = ("commission_band", "value_floor", "max_product_share", "max_supplier_share")
@@ -129,6 +130,8 @@ def config_from(values: Mapping[str, Any], where: str = "config") -> Config:
     for key in SHARES_OF_ONE:
         if (part := getattr(config.list, key)) > 1:
             raise ConfigError(f"{where} [list] {key}: must be between 0 and 1; got {part!r}")
+    if not 2 <= (leaves := config.ranker.n_leaves) <= MAX_LEAVES:
+        raise ConfigError(f"{where} [ranker] n_leaves: must be between 2 and {MAX_LEAVES}; got {leaves}")
     for walk in config.operators.walks:
         if walk not in WALKS:
             raise ConfigError(f"{where} [operators] walks: must be among {', '.join(WALKS)}; got {walk!r}")

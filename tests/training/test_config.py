@@ -32,6 +32,7 @@ def test_mapping_round_trips() -> None:
         ("[ranker]\nn_trees = 3.5\n", "n_trees: must be a whole number; got 3.5"),
         ("[ranker]\nn_trees = -3\n", "n_trees: must be >= 0; got -3"),
         ("[ranker]\nlearning_rate = 'fast'\n", "learning_rate: must be a number; got 'fast'"),
+        ("[ranker]\nn_leaves = 65\n", "n_leaves: must be between 2 and 64; got 65"),
         ("[operators]\nwalks = 3\n", "walks: must be a list of str; got 3"),
         (
             "[operators]\nwalks = ['stroll']\n",
