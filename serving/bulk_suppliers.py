@@ -11,6 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from features.whole_text import write_whole
 from recsys.errors import UsageError
 from recsys.snapshot import Snapshot
 from recsys.supplier_report import SupplierReport
@@ -48,9 +49,7 @@ def write_suppliers(snapshot: Snapshot, out: Path, supplier_id: str | None = Non
     found = [told for told in found if told["n_products"]]
     unmet = report.demand()
     text = as_csv(found) if out.suffix == ".csv" else as_page(snapshot, found, unmet)
-    partial = out.with_name(f".{out.name}.partial")
-    partial.write_text(text, "utf-8")
-    partial.replace(out)
+    write_whole(out, text)
     return SuppliersSummary(len(found), sum(told["n_products"] for told in found), len(unmet))
 
 

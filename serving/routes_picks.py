@@ -7,7 +7,7 @@ The endpoints are async and answer inline: a thread pool would cost more than th
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,15 +15,15 @@ from fastapi import APIRouter, Request, Response
 
 from features.contract import CHANNELS
 from recsys.domain import MAX_PICKS_PER_REPLY, Query
-from serving.errors import STATUS_OF
-from serving.gate import Field, check_fields, choice, ids, read_json, read_path_id, read_query, text, whole
-from serving.replies import ErrorBody, RecommendBody, reply_bytes
+from serving.described import NO_STORE, errors, in_query, path_id
+from serving.gate import check_fields, choice, ids, read_json, read_path_id, read_query, text, whole
+from serving.replies import RecommendBody, reply_bytes
 from serving.service import Service
 
 MAX_RANKED = 1000
 MAX_PRICE_MINOR = 10**12
 OWNERS = "/v1/owners/"
-NO_STORE = {"cache-control": "no-store"}
+OWNER_ID = path_id("owner_id", "an owner; an unknown one is no error")
 
 TARGET = choice("target", ("circle", "self"), "what her circle will buy, or what she would buy", "circle")
 SCENE = text("scene", 128, "where she shares, as a tree: `festival > mid_autumn`")
@@ -45,22 +45,6 @@ RANK_FIELDS = (
 )
 
 
-def _parameters(fields: Sequence[Field]) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": "owner_id",
-            "in": "path",
-            "required": True,
-            "description": "an owner; an unknown one is no error",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 128},
-        },
-        *(
-            {"name": f.name, "in": "query", "required": False, "description": f.meaning, "schema": f.schema}
-            for f in fields
-        ),
-    ]
-
-
 def _rank_body() -> Mapping[str, Any]:
     properties = {f.name: {**f.schema, "description": f.meaning} for f in RANK_FIELDS}
     schema = {
@@ -72,10 +56,6 @@ def _rank_body() -> Mapping[str, Any]:
     return {"required": True, "content": {"application/json": {"schema": schema}}}
 
 
-def _errors(*codes: str) -> dict[int | str, dict[str, Any]]:
-    return {STATUS_OF[code]: {"model": ErrorBody, "description": code} for code in codes}
-
-
 def picks_router(service: Service) -> APIRouter:
     """The routes that give picks, bound to one service."""
     router = APIRouter(tags=["picks"])
@@ -84,8 +64,8 @@ def picks_router(service: Service) -> APIRouter:
         OWNERS + "{owner_id:path}/recommend",
         summary="What is worth sharing today",
         response_model=RecommendBody,
-        responses=_errors("invalid", "internal", "not_ready"),
-        openapi_extra={"parameters": _parameters(RECOMMEND_FIELDS)},
+        responses=errors("invalid", "internal", "not_ready"),
+        openapi_extra={"parameters": [OWNER_ID, *in_query(RECOMMEND_FIELDS)]},
     )
     async def recommend(request: Request) -> Response:
         """Picks for one owner, with the reasons she can repeat."""
@@ -96,10 +76,10 @@ def picks_router(service: Service) -> APIRouter:
         OWNERS + "{owner_id:path}/rank",
         summary="Her own list, best first",
         response_model=RecommendBody,
-        responses=_errors(
+        responses=errors(
             "invalid", "request_timeout", "too_large", "unsupported_media_type", "internal", "not_ready"
         ),
-        openapi_extra={"parameters": _parameters(()), "requestBody": _rank_body()},
+        openapi_extra={"parameters": [OWNER_ID], "requestBody": _rank_body()},
     )
     async def rank(request: Request) -> Response:
         """The named products ranked for one owner, in the shape of `recommend`."""

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import orjson
 from fastapi import APIRouter, Request, Response
 
-from serving.errors import STATUS_OF, ServiceError
+from serving.described import errors, json_reply, path_id
+from serving.errors import ServiceError
 from serving.gate import read_path_id, read_query
-from serving.replies import OPTIONS, ErrorBody, ProductValueBody
+from serving.replies import ProductValueBody
 from serving.service import Service
 
 PRODUCTS = "/v1/products/"
 END = "/good-value"
-NO_STORE = {"cache-control": "no-store"}
-PRODUCT_ID = {
-    "name": "product_id", "in": "path", "required": True, "description": "a product",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 128},
-}  # fmt: skip
 
 
 def value_router(service: Service) -> APIRouter:
@@ -27,11 +22,8 @@ def value_router(service: Service) -> APIRouter:
         PRODUCTS + "{product_id:path}" + END,
         summary="Why a product is good value, with the comparables and the arithmetic",
         response_model=ProductValueBody,
-        responses={
-            STATUS_OF[code]: {"model": ErrorBody, "description": code}
-            for code in ("invalid", "not_found", "internal", "not_ready")
-        },
-        openapi_extra={"parameters": [PRODUCT_ID]},
+        responses=errors("invalid", "not_found", "internal", "not_ready"),
+        openapi_extra={"parameters": [path_id("product_id", "a product")]},
     )
     async def good_value(request: Request) -> Response:
         """Everything to work the score out by hand; 404 when the snapshot does not know the product."""
@@ -41,9 +33,6 @@ def value_router(service: Service) -> APIRouter:
         found = served.explain_value(product_id)
         if found is None:
             raise ServiceError("not_found", "the snapshot does not know this product")
-        body = orjson.dumps(
-            {"snapshot_id": served.snapshot_id, "as_of": served.as_of, **found}, option=OPTIONS
-        )
-        return Response(body, headers=NO_STORE, media_type="application/json")
+        return json_reply({"snapshot_id": served.snapshot_id, "as_of": served.as_of, **found})
 
     return router

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from features.whole_text import write_whole
 from training.config import Config
-from training.whole_text import write_whole
 
 
 def config_text(config: Config, comments: Sequence[str] = ()) -> str:

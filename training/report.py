@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from features.whole_text import write_whole
 from training.evaluation import MAIN_MEASURE, Evaluation, calibration_sentence, verdict
 from training.plots import (
     plot_calibration,
@@ -20,7 +21,6 @@ from training.plots import (
     plot_measures,
     plot_slices,
 )
-from training.whole_text import write_whole
 
 TABLE_MEASURES = ("recall@10", "recall@20", "ndcg@10", "ndcg@20", "mrr@10", "mrr@20", "hit@10", "hit@20")
 GRADED_MEASURES = ("graded_ndcg@10", "graded_ndcg@20")
