@@ -14,7 +14,15 @@ import numpy as np
 import pyarrow as pa
 
 from features.arrays import Array
-from features.columns.outcomes import LOW_RATING, fault_returns, order_lines, verified_reviews
+from features.columns.outcomes import (
+    LOW_RATING,
+    days_counted,
+    fault_returns,
+    known_complaints,
+    lines_by_age,
+    order_lines,
+    verified_reviews,
+)
 from features.expressions import SECONDS_PER_DAY, WEIGHT_UNIT, epoch_seconds
 from features.window import Window
 from recsys.circuit_breaker import NEVER
@@ -90,8 +98,7 @@ def bad_endings(window: Window, days: int, at_second: int | None = None) -> BadE
 def _bad_lines(window: Window, lines: ibis.Table, at: int) -> ibis.Table:
     """product_row, member_row, start, bad_second (the first sign), a flag of each kind; a row per line."""
     back = fault_returns(window, at)
-    told = window.table("complaints")
-    told = told.filter(told.order_code.notnull() & (epoch_seconds(told.complaint_time) <= at))
+    told = known_complaints(window, at)
     low = verified_reviews(window, lines, at)
     low = low.filter(low.rating <= LOW_RATING)
     signs = (
@@ -128,17 +135,11 @@ def _only(kind: str) -> dict[str, ibis.Value]:
 
 def _curve(window: Window, lines: ibis.Table, bad: ibis.Table) -> Array:
     """The fraction of bad endings usually seen by each whole day of age."""
-    ages = lines.filter(lines.age_day.notnull())
-    found = window.engine.fetch(ages.group_by("age_day").agg(n=ages.count()), ("age_day",))
-    n_at_age = np.zeros(MAX_AGE_DAYS + 1)
-    n_at_age[found["age_day"]] = found["n"]
     late = ibis.greatest((bad.bad_second - bad.start) // SECONDS_PER_DAY, ibis.literal(0, type="int64"))
     day = ibis.least(late, ibis.literal(MAX_AGE_DAYS, type="int64")).fill_null(0)
     shown = bad.mutate(day=day.cast("int64"))
-    found = window.engine.fetch(shown.group_by("day").agg(n=shown.count()), ("day",))
-    n_back = np.zeros(MAX_AGE_DAYS + 1)
-    n_back[found["day"]] = found["n"]
-    return maturity_by_age(n_at_age, n_back)
+    n_back = days_counted(window, shown.group_by("day").agg(n=shown.count()))
+    return maturity_by_age(lines_by_age(window, lines), n_back)
 
 
 def _parts(curve: Array, days: int) -> dict[str, Array]:

@@ -193,13 +193,23 @@ def _returned(window: Window, lines: ibis.Table, at: int) -> ReturnedLines:
 
 def _maturity(window: Window, lines: ibis.Table, returned: ReturnedLines) -> npt.NDArray[np.float64]:
     """The fraction of returns usually seen by each whole day of age."""
-    ages = lines.filter(lines.age_day.notnull())
-    found = window.engine.fetch(ages.group_by("age_day").agg(n=ages.count()), ("age_day",))
-    n_at_age = np.zeros(MAX_AGE_DAYS + 1)
-    n_at_age[found["age_day"]] = found["n"]
     days = np.minimum(returned.delay_days.astype(np.int64), MAX_AGE_DAYS)
     n_back = np.bincount(days, minlength=MAX_AGE_DAYS + 1).astype(np.float64)
-    return maturity_by_age(n_at_age, n_back)
+    return maturity_by_age(lines_by_age(window, lines), n_back)
+
+
+def lines_by_age(window: Window, lines: ibis.Table) -> npt.NDArray[np.float64]:
+    """How many delivered lines are of each whole day of age, the last also of all older."""
+    ages = lines.filter(lines.age_day.notnull())
+    return days_counted(window, ages.group_by(day="age_day").agg(n=ages.count()))
+
+
+def days_counted(window: Window, counts: ibis.Table) -> npt.NDArray[np.float64]:
+    """float64 (MAX_AGE_DAYS + 1,) of rows `day`, `n`; 0 for a day without one."""
+    found = window.engine.fetch(counts, ("day",))
+    n_at_day = np.zeros(MAX_AGE_DAYS + 1)
+    n_at_day[found["day"]] = found["n"]
+    return n_at_day
 
 
 def _units(curve: Array) -> Array:
@@ -208,13 +218,18 @@ def _units(curve: Array) -> Array:
 
 def _complaints(window: Window, lines: ibis.Table, at: int) -> ibis.Table:
     """product_row, severity: the gravest complaint of each order line, 1 to 4 (2 when not said)."""
-    told = window.table("complaints")
-    told = told.filter(told.order_code.notnull() & (epoch_seconds(told.complaint_time) <= at))
+    told = known_complaints(window, at)
     worst = told.group_by(told_code="order_code", told_row="product_row").agg(
         severity=told.severity.fill_null(2).max()
     )
     joined = lines.join(worst, [lines.order_code == worst.told_code, lines.product_row == worst.told_row])
     return joined.group_by("product_row").agg(severity=joined.severity.sum())
+
+
+def known_complaints(window: Window, at: int) -> ibis.Table:
+    """The complaints up to `at` that name an order."""
+    told = window.table("complaints")
+    return told.filter(told.order_code.notnull() & (epoch_seconds(told.complaint_time) <= at))
 
 
 def verified_reviews(window: Window, lines: ibis.Table, at: int) -> ibis.Table:

@@ -29,7 +29,8 @@ class Payable:
 
     `price`: after coupons, with shipping, for the whole product; `quantity`: units in it, > 0; `unit` int8:
     the place in `UNITS` (-1: none, the price is for a piece); `low_30`, `median_30`: of `price` in the last
-    30 days, by the time each held; `public_price`: what a stranger pays elsewhere.
+    30 days, by the time each held; `usual`: the lower of `median_30` and the median of 90 days;
+    `public_price`: what a stranger pays elsewhere.
     """
 
     price: Array
@@ -48,8 +49,8 @@ def payable(window: Window, columns: ProductColumns) -> Payable:
     low, median, usual, public = price.copy(), price.copy(), price.copy(), np.full(n, np.nan)
     quantity, unit = _sizes(window)
     if window.has("offers") and window.as_of_second is not None:
-        fill_rate = _fill_rates(window)
-        spans, long = (_spans(window, fill_rate, days) for days in (HISTORY_DAYS, LONG_DAYS))
+        long = _spans(window, _fill_rates(window))
+        spans = _of_last(long, HISTORY_DAYS, window.as_of_second)
         rows, paid = spans["product_row"], spans["payable"]
         now = spans["holds"]
         price[rows[now]] = np.maximum(paid[now], 1.0)
@@ -104,8 +105,8 @@ def _fill_rates(window: Window) -> Array:
     return np.asarray((good + GROUP_PRIOR * usual) / (tried + GROUP_PRIOR))
 
 
-def _spans(window: Window, fill_rate: Array, days: int) -> dict[str, Array]:
-    """Every offer that held in the last `days`: product_row, payable, seconds it held then, holds now."""
+def _spans(window: Window, fill_rate: Array) -> dict[str, Array]:
+    """Every offer that held in the last 90 days: what a friend paid by it, and when."""
     assert window.as_of_second is not None
     at = window.as_of_second
     offers = window.table("offers")
@@ -119,7 +120,7 @@ def _spans(window: Window, fill_rate: Array, days: int) -> dict[str, Array]:
         ibis.coalesce(offers.next_begins, ibis.literal(at + 1, type="int64")),
         ibis.coalesce(epoch_seconds(offers.expire_time), ibis.literal(at + 1, type="int64")),
     ), ibis.literal(at + 1, type="int64"))  # fmt: skip
-    offers = offers.mutate(ends=ends).filter(lambda t: t.ends > at - days * SECONDS_PER_DAY)
+    offers = offers.mutate(ends=ends).filter(lambda t: t.ends > at - LONG_DAYS * SECONDS_PER_DAY)
     nothing = ibis.literal(0, type="int64")
     rows = window.engine.fetch(
         offers.select(
@@ -132,12 +133,20 @@ def _spans(window: Window, fill_rate: Array, days: int) -> dict[str, Array]:
     product = rows["product_row"]
     grouped = (rows["group_price"] >= 0) & (fill_rate[product] >= LIKELY_TO_FILL)
     base = np.where(grouped, np.minimum(rows["group_price"], rows["price_minor"]), rows["price_minor"])
-    start = np.maximum(rows["begins"], at - days * SECONDS_PER_DAY)
-    stop = np.minimum(rows["ends"], at + 1)
-    return {
+    found = {
         "product_row": product,
         "payable": np.maximum(base - rows["coupon"], 0).astype(np.float64) + rows["shipping"],
-        "seconds": np.maximum(stop - start, 1).astype(np.float64),
+        "begins": rows["begins"], "ends": rows["ends"],
         "holds": rows["ends"] > at,
         "public_price": rows["public_price"],
-    }
+    }  # fmt: skip
+    return _of_last(found, LONG_DAYS, at)
+
+
+def _of_last(spans: dict[str, Array], days: int, at: int) -> dict[str, Array]:
+    """The offers that held in the last `days`, with the seconds that each held in them."""
+    since = at - days * SECONDS_PER_DAY
+    held = spans["ends"] > since
+    seconds = np.minimum(spans["ends"], at + 1) - np.maximum(spans["begins"], since)
+    within = {name: values[held] for name, values in spans.items()}
+    return within | {"seconds": np.maximum(seconds[held], 1).astype(np.float64)}
