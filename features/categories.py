@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.arrays import NO_ROW, Array, read_only
-
-SEPARATOR = " > "
+from recsys.category_tree import SEPARATOR
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from scipy.special import nbdtrik, pdtrik
 
 from recsys.domain import Expected, Spread, Target
 from recsys.model import NO_PRICE, Model
+from recsys.share_value import LEAST_KEPT
 
 Floats = npt.NDArray[np.float32]
 Figures = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int32]
 
 ENDS = (0.1, 0.9)  # eight times in ten the count lies between these quantiles
-LEAST_KEPT = 0.05  # P(keeps) is never taken lower: a division
 
 
 def expected_of(model: Model, target: Target, score: Floats, product: Rows) -> list[Expected | None]:

@@ -17,6 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from recsys.scoring import places_within
+from recsys.selection import relative_to_best
+
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
@@ -47,6 +50,14 @@ class Cap:
     n_places: int
 
 
+def pool_of(owner: npt.NDArray[Any], place: npt.NDArray[Any], product: Rows, utility: Floats) -> Pool:
+    """The pools of pairs: owner 0, 1, 2 …, place from 0, what is there, what it is worth; all (n_pairs,)."""
+    shape = (int(owner.max(initial=-1)) + 1, int(place.max(initial=-1)) + 1)
+    pool = Pool(np.full(shape, -1, dtype=np.int32), np.zeros(shape, dtype=np.float32))
+    pool.product[owner, place], pool.utility[owner, place] = product, utility
+    return pool
+
+
 def utility_of(owner: Rows, score: Floats, worth: Floats | None) -> Floats:
     """What each place is worth to its owner, float32 (n_pairs,), adding up to 1 over each owner's pool.
 
@@ -54,10 +65,7 @@ def utility_of(owner: Rows, score: Floats, worth: Floats | None) -> Floats:
     learned from pairs is the logarithm of a chance, up to a constant of each owner.
     """
     if worth is None:
-        n_owners = int(owner.max(initial=-1)) + 1
-        best = np.full(n_owners, -np.inf, dtype=np.float32)
-        np.maximum.at(best, owner, score)
-        worth = np.exp(score - best[owner])
+        worth = relative_to_best(owner, score)
     total = np.bincount(owner, weights=worth)
     return (worth / np.maximum(total, 1e-12)[owner]).astype(np.float32)
 
@@ -160,9 +168,7 @@ def _given_away(
             owner, place = np.nonzero(chosen & (group >= 0) & ~refused)
             of = group[owner, place]
             order = np.lexsort((place, owner, -loss[owner, place], of))
-            starts = np.flatnonzero(np.r_[True, np.diff(of[order]) != 0]) if len(of) else np.zeros(0, int)
-            standing = np.arange(len(of)) - np.repeat(starts, np.diff(np.r_[starts, len(of)]))
-            over = order[standing >= cap.n_places]
+            over = order[places_within(of[order]) >= cap.n_places]
             refused[owner[over], place[over]] = True
         if not refused.any():
             return chosen

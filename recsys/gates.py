@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from recsys.category_tree import SEPARATOR
 from recsys.domain import Query
 from recsys.ids import IdList
 from recsys.model import NO_PRICE, Model, as_csr
@@ -25,7 +26,6 @@ Gate = Mask | Csr  # products closed for all: bool (n_products,); or pairs close
 
 SHARE_COOL_DOWN_DAYS = 14
 MICROSECONDS_PER_DAY = 86_400_000_000
-SEPARATOR = " > "
 
 
 def gates(model: Model, profiles: Profiles, query: Query) -> Mapping[str, Gate]:

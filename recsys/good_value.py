@@ -72,11 +72,11 @@ class GoodValue:
 def summary(value: GoodValue, row: int) -> dict[str, Any]:
     """The good value of one product in a few figures; None where there is no evidence."""
     return {
-        "value_score": _number(value.value_score[row]), "value_low": _number(value.value_low[row]),
-        "quality": _number(value.quality[row]), "quality_low": _number(value.quality_low[row]),
-        "return_rate": _number(value.return_rate[row]), "n_mature": int(value.n_mature[row]),
+        "value_score": known(value.value_score[row]), "value_low": known(value.value_low[row]),
+        "quality": known(value.quality[row]), "quality_low": known(value.quality_low[row]),
+        "return_rate": known(value.return_rate[row]), "n_mature": int(value.n_mature[row]),
         "n_comparables": int(value.n_comparables[row]),
-        "price_percentile": _number(value.price_percentile[row]), "badge": value.badge_of(row),
+        "price_percentile": known(value.price_percentile[row]), "badge": value.badge_of(row),
     }  # fmt: skip
 
 
@@ -93,27 +93,29 @@ def arithmetic(value: GoodValue, row: int) -> dict[str, Any]:
     unit = int(value.unit[row])
     price, quantity = float(value.price[row]), float(value.quantity[row])
     return {
-        "parts": parts, "price_minor": _number(value.price[row]), "quantity": quantity,
-        "unit": None if unit == NO_UNIT else UNITS[unit], "unit_price_minor": _number(price / quantity),
-        "fair_unit_price_minor": _number(value.fair_price[row]),
-        "low_30_minor": _number(value.low_30[row]), "median_30_minor": _number(value.median_30[row]),
-        "public_price_minor": _number(value.public_price[row]),
-        "price_of_quality": _number(value.price_of_quality[row]),
-        "quality_floor": _number(value.quality_floor[row]),
+        "parts": parts, "price_minor": known(value.price[row]), "quantity": quantity,
+        "unit": None if unit == NO_UNIT else UNITS[unit], "unit_price_minor": known(price / quantity),
+        "fair_unit_price_minor": known(value.fair_price[row]),
+        "low_30_minor": known(value.low_30[row]), "median_30_minor": known(value.median_30[row]),
+        "public_price_minor": known(value.public_price[row]),
+        "price_of_quality": known(value.price_of_quality[row]),
+        "quality_floor": known(value.quality_floor[row]),
         "worth": float(value.worth[row]) if price >= 0 else None,
-        "worth_spread": _number(value.worth_spread[row]) if price >= 0 else None,
+        "worth_spread": known(value.worth_spread[row]) if price >= 0 else None,
     }  # fmt: skip
 
 
-def beaten(value: GoodValue, row: int) -> npt.NDArray[np.float64]:
+def beaten(value: GoodValue, row: int, gain: float = 0.0) -> npt.NDArray[np.float64]:
     """P(worth of the product > worth of each comparable), in the order of `comparables_of`.
 
-    Φ((worth − its worth) / √(spread² + its spread²)); the mean of them is the value_score.
+    Φ((worth − its worth) / √(spread² + its spread²)); the mean of them is the value_score. `gain`: of worth,
+    by what might be mended.
     """
     others = value.comparables_of(row)
     spread = np.hypot(value.worth_spread[row], value.worth_spread[others])
-    return chance_above_zero(value.worth[row] - value.worth[others], spread)
+    return chance_above_zero(value.worth[row] + gain - value.worth[others], spread)
 
 
-def _number(value: Any) -> float | None:
+def known(value: Any) -> float | None:
+    """A figure of a snapshot; None where -1 stands for no evidence."""
     return None if value < 0 else float(value)

@@ -169,7 +169,7 @@ class Model:
                 self.lengths_of(found)
         if self.signals.content is not None and self.cold is not None:
             _ = self.cold_index
-        _ = self.by_popularity, self.sold_out, self.category_levels
+        _ = self.by_popularity, self.sold_out, self.category_levels, self.usual_share_rate
         _ = self.low_quality, self.no_good_value, self.dearer_than_elsewhere, self.blocked
         if self.value is not None:
             _ = self.gain
@@ -202,8 +202,7 @@ class Model:
     @cached_property
     def cold(self) -> npt.NDArray[np.bool_] | None:
         """Which products have too few buyers to go by: bool (n_products,); None when none is cold."""
-        found = self.products.n_members < COLD_BELOW
-        return found if found.any() else None
+        return _or_none(self.products.n_members < COLD_BELOW)
 
     @cached_property
     def cold_index(self) -> ProductIndex:
@@ -214,8 +213,7 @@ class Model:
     @cached_property
     def sold_out(self) -> npt.NDArray[np.bool_] | None:
         """Which products are known to be out of stock: bool (n_products,); None when none is."""
-        found = np.asarray(self.products.stock == 0)
-        return found if found.any() else None
+        return _or_none(self.products.stock == 0)
 
     @cached_property
     def low_quality(self) -> npt.NDArray[np.bool_] | None:
@@ -225,10 +223,8 @@ class Model:
         """
         if self.value is None:
             return None
-        found = np.asarray(self.value.quality < self.value.quality_floor) & (
-            self.value.n_mature >= MIN_MATURE
-        )
-        return found if found.any() else None
+        value = self.value
+        return _or_none((value.quality < value.quality_floor) & (value.n_mature >= MIN_MATURE))
 
     @cached_property
     def rules(self) -> ListRules:
@@ -244,15 +240,20 @@ class Model:
     @cached_property
     def no_good_value(self) -> npt.NDArray[np.bool_] | None:
         """Which products are known to be worth no share: bool (n_products,); None when none is."""
-        found = None if self.value is None else no_good_value(self.value, self.rules)
-        return found if found is not None and found.any() else None
+        return None if self.value is None else _or_none(no_good_value(self.value, self.rules))
 
     @cached_property
     def dearer_than_elsewhere(self) -> npt.NDArray[np.bool_] | None:
         """Which products a stranger gets for less elsewhere: bool (n_products,); None when none is."""
-        price = self.products.price_minor
-        found = None if self.value is None else dearer_than_elsewhere(self.value, price)
-        return found if found is not None and found.any() else None
+        if self.value is None:
+            return None
+        return _or_none(dearer_than_elsewhere(self.value, self.products.price_minor))
+
+    @cached_property
+    def usual_share_rate(self) -> np.float32:
+        """The mean share rate of all owners: what is taken for one whom nobody knows."""
+        rate = self.signals.share_rate
+        return np.float32(0) if rate is None or not len(rate) else rate.mean()
 
     @cached_property
     def category_levels(self) -> npt.NDArray[np.int32]:
@@ -262,8 +263,7 @@ class Model:
     @cached_property
     def blocked(self) -> npt.NDArray[np.bool_] | None:
         """Which products a burst of bad endings blocks: bool (n_products,); None when none is."""
-        found = None if self.bursts is None else self.bursts.blocked
-        return found if found is not None and found.any() else None
+        return None if self.bursts is None else _or_none(self.bursts.blocked)
 
     @cached_property
     def log_buyers(self) -> npt.NDArray[np.float32]:
@@ -289,3 +289,9 @@ def as_csr(view: CsrView, rows: npt.NDArray[np.int32]) -> Csr:
     positions = view.positions(known)
     data = view.data[positions].astype(np.float32, copy=False)
     return csr_of_parts(data, view.indices[positions], indptr, view.n_columns)
+
+
+def _or_none(mask: Array) -> npt.NDArray[np.bool_] | None:
+    """The mask as bool; None when it names nothing."""
+    found = np.asarray(mask, dtype=bool)
+    return found if found.any() else None

@@ -138,8 +138,7 @@ def _share_columns(scoring: Scoring, pairs: Pairs, rate: Floats, pull: Floats) -
             yield np.full(len(pairs), np.nan, dtype=np.float32)
         return
     rows = scoring.profiles.owner_rows
-    usual = rate.mean() if len(rate) else np.float32(0)  # of an owner nobody knows
-    yield np.where(rows >= 0, rate[rows], usual).astype(np.float32)[pairs.owner]
+    yield np.where(rows >= 0, rate[rows], scoring.model.usual_share_rate).astype(np.float32)[pairs.owner]
     yield pull[pairs.product]
     yield influence_at(scoring, pairs)
 

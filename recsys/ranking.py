@@ -56,10 +56,14 @@ def scoring_of(model: Model, owner_rows: npt.NDArray[np.int32], target: Target) 
 
 def score_pairs(scoring: Scoring, pairs: Pairs) -> Floats:
     """The ranker's score of each pair, float32 (n_pairs,); gates aside."""
-    model = scoring.model
-    ranker = model.rankers[scoring.profiles.target]
+    return score_features(scoring.model, scoring.profiles.target, pair_features(scoring, pairs))
+
+
+def score_features(model: Model, target: Target, features: Floats) -> Floats:
+    """The ranker's score of pairs with these features, all of `feature_names`; float32 (n_pairs,)."""
+    ranker = model.rankers[target]
     wanted = columns_of(feature_names(model), ranker.feature_names)
-    return ranker.scores(np.ascontiguousarray(pair_features(scoring, pairs)[:, wanted]))
+    return ranker.scores(np.ascontiguousarray(features[:, wanted]))
 
 
 def rank(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from recsys.candidates import Candidates, given
 from recsys.domain import MAX_PICKS_PER_REPLY, Expected, Offer, Pick, Query, Reply, Target
 from recsys.errors import QueryError
 from recsys.expected import expected_of
-from recsys.exploration import shown
+from recsys.exploration import Shown, shown
 from recsys.good_value import summary
 from recsys.model import NO_PRICE, Model
 from recsys.model_files import model_of
@@ -61,12 +61,9 @@ def recommend(snapshot: Snapshot, query: Query) -> Reply:
     places = shown(model, query, ranked.product)
     expected = _expected(scoring, ranked, [place.at for place in places])
     picks = tuple(
-        replace(
-            _pick(scoring, ranked, place.at, owner_row), position=position, propensity=place.propensity,
-            expected=expected[position - 1],
-        )
-        for position, place in enumerate(places, start=1)
-    )  # fmt: skip
+        _pick(scoring, ranked, owner_row, place, position, brings)
+        for position, (place, brings) in enumerate(zip(places, expected, strict=True), start=1)
+    )
     return Reply(
         query.owner_id, query.target, picks,
         fallback=None if rung == OWN else RUNGS[rung],
@@ -110,8 +107,10 @@ def _named(model: Model, product_ids: Sequence[str]) -> Candidates:
     return given(np.zeros(len(product), dtype=np.int32), product)
 
 
-def _pick(scoring: Scoring, ranked: Ranked, at: int, owner_row: int) -> Pick:
-    products = scoring.model.products
+def _pick(
+    scoring: Scoring, ranked: Ranked, owner_row: int, place: Shown, position: int, expected: Expected | None
+) -> Pick:
+    products, at = scoring.model.products, place.at
     row = int(ranked.product[at])
     source = SOURCE_NAMES[ranked.source[at]] if ranked.source[at] >= 0 else OWN_LIST
     subject = Subject(0, owner_row, row, scoring.profiles.target, source)
@@ -123,8 +122,9 @@ def _pick(scoring: Scoring, ranked: Ranked, at: int, owner_row: int) -> Pick:
     figures = None if value is None else summary(value, row)
     return Pick(
         products.ids[row], products.titles[row], products.categories[int(products.category_row[row])],
-        offer, at + 1, float(ranked.score[at]), source, reasons_for(scoring, subject),
+        offer, position, float(ranked.score[at]), source, reasons_for(scoring, subject), place.propensity,
         value_score=None if figures is None else figures["value_score"], good_value=figures,
+        expected=expected,
     )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def worth_of(
     finds is worth at most what stands above it.
     """
     calibration = model.calibrations.get(target)
-    kept = _relative(owner, score) if calibration is None else calibration.expected_at(score)
+    kept = relative_to_best(owner, score) if calibration is None else calibration.expected_at(score)
     worth: Floats = np.maximum(kept * model.gain[product], 0).astype(np.float32)
     for question in range(1, int(deeper.max(initial=0)) + 1):
         lowest = np.full(int(owner.max(initial=0)) + 1, np.inf, dtype=np.float32)
@@ -79,7 +79,8 @@ def rungs_of(worth: Floats, band: float) -> Order:
     return np.where(exact > 0, np.maximum(height, -1e9), -1e12).astype(np.int64)
 
 
-def _relative(owner: Rows, score: Floats) -> Floats:
+def relative_to_best(owner: Rows, score: Floats) -> Floats:
+    """e^(score − her best) of each pair, float32: compares within one owner only, as scores do."""
     best = np.full(int(owner.max(initial=0)) + 1, -np.inf, dtype=np.float32)
     np.maximum.at(best, owner, score)
     found: Floats = np.exp(score - best[owner]).astype(np.float32)

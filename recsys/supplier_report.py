@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from recsys.domain import Query
 from recsys.gates import gates
-from recsys.good_value import GoodValue
+from recsys.good_value import GoodValue, beaten, known
 from recsys.insights import LEAST_MEMBERS, rounded_down
 from recsys.model import Model
 from recsys.model_files import model_of
 from recsys.profiles import profiles_of
 from recsys.snapshot import Snapshot
-from recsys.value import BADGES, MIN_MATURE, NO_BADGE, chance_above_zero
+from recsys.value import MIN_MATURE, NO_BADGE, logit, usual_in_category
 
 TYPICAL = 0.5  # the value_score under which most similar products are better value
 MIDDLE = LEAST_MEMBERS // 2  # what stands for the buyers that rounding down hides
@@ -93,12 +93,8 @@ class SupplierReport:
         """The bad rates usual in each product's category: float64 (n_products, n_parts)."""
         value, rows = self.model.value, self.model.products.category_row
         assert value is not None
-        n = int(rows.max(initial=-1)) + 1
-        weight = value.n_mature + 1.0
-        lines = np.bincount(rows, weight, n)
-        parts = [np.bincount(rows, weight * value.rates[:, at], n) / np.maximum(lines, 1e-9)
-                 for at in range(value.rates.shape[1])]  # fmt: skip
-        return np.stack(parts, axis=1)[rows] if parts else np.zeros((len(rows), 0))
+        parts = [usual_in_category(rates, rows, value.n_mature) for rates in value.rates.T]
+        return np.stack(parts, axis=1) if parts else np.zeros((len(rows), 0))
 
     def insights(self, supplier_id: str, n: int = 100) -> dict[str, Any] | None:
         """What one supplier learns, at most n of her products; None when the snapshot does not know her."""
@@ -152,9 +148,9 @@ class SupplierReport:
         value = self.model.value
         if value is None:
             return np.full(len(rows), np.nan)
-        known = (value.price[rows] > 0) & (value.fair_price[rows] > 0)
+        told = (value.price[rows] > 0) & (value.fair_price[rows] > 0)
         unit = value.price[rows] / value.quantity[rows]
-        return np.where(known, unit / np.where(known, value.fair_price[rows], 1.0) - 1, np.nan)
+        return np.where(told, unit / np.where(told, value.fair_price[rows], 1.0) - 1, np.nan)
 
     def mends(self, rows: npt.NDArray[np.int64]) -> list[dict[str, Any]]:
         """What to mend of these products, what would gain the most first, with the arithmetic."""
@@ -178,7 +174,7 @@ class SupplierReport:
         for at, (part, weight) in enumerate(value.weights.items()):
             rate, usual = value.rates[rows, at].astype(np.float64), self.usual_rates[rows, at]
             better = np.clip(quality + weight * (rate - usual), 1e-4, 1 - 1e-4)
-            gain = value.price_of_quality[rows] * (_logit(better) - _logit(quality))
+            gain = value.price_of_quality[rows] * (logit(better) - logit(quality))
             for place in np.flatnonzero((gain > 0) & (rate > usual)).tolist():
                 row = int(rows[place])
                 yield Mend(
@@ -189,10 +185,7 @@ class SupplierReport:
         return float(rounded_down(self.model.products.n_recent_orders[row]) + MIDDLE)
 
     def _weighed(self, value: GoodValue, mend: Mend) -> dict[str, Any]:
-        others = value.comparables_of(mend.row)
-        spread = np.hypot(value.worth_spread[mend.row], value.worth_spread[others])
-        gap = value.worth[mend.row] + mend.gain - value.worth[others]
-        after = float(chance_above_zero(gap, spread).mean())
+        after = float(beaten(value, mend.row, mend.gain).mean())
         before = float(value.value_score[mend.row])
         products = self.model.products
         return {
@@ -210,9 +203,9 @@ class SupplierReport:
             "product_id": products.ids[row], "title": products.titles[row],
             "category": products.categories[int(products.category_row[row])],
             "closed_by": [name for name, mask in self.closers.items() if mask[row]],
-            "value_score": None if value is None else _known(value.value_score[row]),
-            "badge": None if value is None else BADGES[int(value.badge[row])],
-            "price_minor": None if value is None else _known(value.price[row]),
+            "value_score": None if value is None else known(value.value_score[row]),
+            "badge": None if value is None else value.badge_of(row),
+            "price_minor": None if value is None else known(value.price[row]),
             "price_gap": gap if np.isfinite(gap) else None,
             "mend": None if mend is None else mend["action"],
         }  # fmt: skip
@@ -242,11 +235,3 @@ class SupplierReport:
             if len(shown) == n:
                 break
         return shown
-
-
-def _known(figure: Any) -> float | None:
-    return None if figure < 0 else float(figure)
-
-
-def _logit(p: Floats) -> Floats:
-    return np.asarray(np.log(p) - np.log1p(-p))

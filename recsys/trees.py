@@ -51,12 +51,12 @@ class Trees:
     def _of_rows(self, features: Floats) -> npt.NDArray[np.float64]:
         n_trees, n_rows = len(self.leaf_value), len(features)
         values = np.ascontiguousarray(features.T)
-        missing = np.isnan(values)
+        missing, column = np.isnan(values), self.column
         if missing.any():
             values = np.concatenate([np.where(missing, put, values) for put in PUT])
-        elif self.column.max(initial=0) >= len(values):
-            values = np.tile(values, (len(PUT), 1))
-        holds = values[self.column] <= self.threshold[:, None]
+        else:
+            column = column % max(1, len(values))  # all three of a feature are the same
+        holds = values[column] <= self.threshold[:, None]
         word = self.mask.dtype
         # all bits where it holds, as -1 has: np.where takes five times as long
         kept = np.negative(holds.view(np.int8)).astype(word.str.replace("u", "i")).view(word)

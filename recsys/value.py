@@ -59,7 +59,7 @@ class Scores:
 
 def worth(quality: Quality, unit_price: Floats, price_of_quality: Floats) -> tuple[Floats, Floats]:
     """(u, spread of u): NaN where the price is."""
-    middle, low = _logit(quality.mean), _logit(quality.low)
+    middle, low = logit(quality.mean), logit(quality.low)
     spread = price_of_quality * (middle - low) / NORMAL_BAD_SIDE
     return price_of_quality * middle - np.log(unit_price), spread
 
@@ -154,11 +154,17 @@ def chance_above_zero(gap: Floats, spread: Floats) -> Floats:
 
 def floor_of(quality: Quality, category_row: Rows, exposure: Floats) -> Floats:
     """The lowest quality that may be picked of each category: three times as bad as is usual there."""
+    usual = usual_in_category(1 - quality.mean, category_row, exposure)
+    return np.asarray(np.clip(1 - BAD_TIMES * usual, 0.0, 1.0))
+
+
+def usual_in_category(values: Floats, category_row: Rows, exposure: npt.NDArray[Any]) -> Floats:
+    """The mean of a figure over each product's category, by exposure; every product counts a line more."""
     n = int(category_row.max(initial=-1)) + 1
     weight = exposure + 1.0
     lines = np.bincount(category_row, weight, n)
-    usual = np.bincount(category_row, weight * (1 - quality.mean), n) / np.maximum(lines, 1e-9)
-    return np.asarray(np.clip(1 - BAD_TIMES * usual, 0.0, 1.0)[category_row])
+    means = np.bincount(category_row, weight * values, n) / np.maximum(lines, 1e-9)
+    return np.asarray(means[category_row])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,5 +206,6 @@ def proven(proof: Proof) -> npt.NDArray[np.bool_]:
     return told & ((lines >= PROVEN_LINES) & (over > 0))[np.maximum(rows, 0)]
 
 
-def _logit(p: Floats) -> Floats:
+def logit(p: Floats) -> Floats:
+    """ln(p / (1 − p)), the shape of p."""
     return np.asarray(np.log(p) - np.log1p(-p))

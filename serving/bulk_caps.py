@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsys.exposure import Cap, Pool, assign
+from recsys.exposure import Cap, assign, pool_of
 from recsys.model import Model
 from recsys.scoring import places_within
 
@@ -58,10 +58,7 @@ def places_kept(
         return
     rank = table["rank"].to_numpy()
     owner = np.cumsum(rank == 1) - 1
-    shape = (int(owner[-1]) + 1, int(rank.max()))
-    pool = Pool(np.full(shape, -1, dtype=np.int32), np.zeros(shape, dtype=np.float32))
-    pool.product[owner, rank - 1] = table["product_row"].to_numpy()
-    pool.utility[owner, rank - 1] = table["utility"].to_numpy()
+    pool = pool_of(owner, rank - 1, table["product_row"].to_numpy(), table["utility"].to_numpy())
     kept = assign(pool, n, _caps(model, n, n_lists, caps))[owner, rank - 1]
     stops = np.cumsum([part.num_rows for part in tables])
     yield from np.split(kept, stops[:-1])

@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import kendalltau, rankdata
 
-from recsys.exposure import Cap, Pool, assign, utility_of
+from recsys.exposure import Cap, assign, pool_of, utility_of
 from recsys.list_rules import ListRules
 from recsys.model import Model
 from recsys.recommend import rank_many_of
+from recsys.scoring import places_within
 from recsys.selection import order_of, rungs_of
 from training import metrics
 
@@ -135,21 +136,18 @@ def regret(sample: Sample, rules: ListRules) -> float:
 
 def exposure_curve(sample: Sample, n_products: int) -> dict[str, Any]:
     """How concentrated the lists are, and the part of their expected worth that is left under each cap."""
-    starts = _starts(sample.owner)
-    place = np.arange(len(sample.owner)) - np.repeat(starts, np.diff(np.r_[starts, len(sample.owner)]))
-    shape = (len(starts), int(place.max(initial=-1)) + 1)
-    pool = Pool(np.full(shape, -1, np.int32), np.zeros(shape, np.float32))
-    pool.product[sample.owner, place] = sample.product
-    pool.utility[sample.owner, place] = utility_of(sample.owner, sample.score, sample.worth)
+    utility = utility_of(sample.owner, sample.score, sample.worth)
+    pool = pool_of(sample.owner, places_within(sample.owner), sample.product, utility)
+    n_owners = len(pool.product)
     shown = metrics.exposure(pool.product, n_products, N)
     free = float(pool.utility[:, :N].sum(dtype=np.float64))
     every = np.arange(n_products, dtype=np.int32)
     kept = {}
     for cap in CAPS:
-        chosen = assign(pool, N, [Cap(every, max(1, int(cap * len(starts))))])
+        chosen = assign(pool, N, [Cap(every, max(1, int(cap * n_owners)))])
         kept[f"{cap:g}"] = round(float(pool.utility[chosen].sum(dtype=np.float64)) / max(free, 1e-12), 4)
     return {
-        "largest_share": float(shown.max(initial=0) / max(len(starts), 1)),
+        "largest_share": float(shown.max(initial=0) / max(n_owners, 1)),
         "coverage": metrics.coverage(shown), "gini": metrics.gini(shown), "worth_kept_at_cap": kept,
     }  # fmt: skip
 

@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.utils.extmath import randomized_svd
 
-from features.categories import SEPARATOR
+from recsys.category_tree import SEPARATOR
 from training.inputs import Catalogue
 
 N_FACTORS = 32

@@ -10,8 +10,7 @@ from features.share_outcomes import share_outcomes
 from features.window import Window
 from recsys.domain import Target
 from recsys.model import Model
-from recsys.pair_features import feature_names
-from recsys.ranker import columns_of
+from recsys.ranking import score_features
 from training.calibration_check import CalibrationCheck, check_calibration
 from training.rank_ours import map_rows
 from training.share_examples import SharedPairs, features_of, sampled_pairs, shared_pairs
@@ -46,8 +45,5 @@ def judge_calibration(
 def _expected(
     model: Model, pairs: SharedPairs, target: Target
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    features = features_of(model, pairs.owner_row, pairs.product_row, target)
-    ranker = model.rankers[target]
-    wanted = columns_of(feature_names(model), ranker.feature_names)
-    score = ranker.scores(np.ascontiguousarray(features[:, wanted]))
+    score = score_features(model, target, features_of(model, pairs.owner_row, pairs.product_row, target))
     return model.calibrations[target].expected_at(score).astype(np.float64)
