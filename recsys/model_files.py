@@ -19,7 +19,8 @@ from recsys.insights import ARRAYS as INSIGHT_ARRAYS
 from recsys.insights import Insights
 from recsys.model import Interests, Model, People, Products
 from recsys.operators import FactorOperator, GraphOperator, Operator, ProjectionOperator
-from recsys.ranker import Blend, BoostedTrees, Ranker
+from recsys.pair_features import feature_names
+from recsys.ranker import Blend, BoostedTrees, Ranker, columns_of
 from recsys.signals import LAYOUT, Signals, present
 from recsys.snapshot import Snapshot
 from recsys.snapshot_writer import SnapshotWriter
@@ -180,7 +181,7 @@ def _read_model(snapshot: Snapshot) -> Model:
     interests = None
     if described["interests"] is not None:
         interests = Interests(described["interests"], snapshot.array(INTERESTS))
-    return Model(
+    model = Model(
         products=products, people=people, co_purchase=snapshot.csr("co_purchase"),
         operators=tuple(_read_operator(snapshot, spec) for spec in described["operators"]),
         rankers={t: _read_ranker(snapshot, t, described["rankers"][t]) for t in get_args(Target)},
@@ -196,6 +197,9 @@ def _read_model(snapshot: Snapshot) -> Model:
         bursts=_read_bursts(snapshot),
         insights=_read_insights(snapshot),
     )  # fmt: skip
+    for ranker in model.rankers.values():
+        columns_of(feature_names(model), ranker.feature_names)  # each that it asks for is there
+    return model
 
 
 def _read_signals(snapshot: Snapshot, names: Sequence[str]) -> Signals:

@@ -6,40 +6,30 @@ owner's best (graphs) or to the lengths of both vectors (embeddings), which comp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from recsys.errors import SnapshotError
 from recsys.influence import influence_at
 from recsys.model import NO_PRICE, Model
 from recsys.operators import row_sums
-from recsys.scoring import Pairs, Scoring, divided, values_at
+from recsys.scoring import OperatorScores, Pairs, Scoring, divided, values_at
 from recsys.signal_scores import content_at, peers_of, rebuy_of
 
 Floats = npt.NDArray[np.float32]
+Column = Callable[[Scoring, Pairs], Floats]
 
-PRODUCT_FEATURES = ("log_orders", "log_popularity", "log_buyers", "log_shares", "recent_fraction")
-PROFILE_FEATURES = ("log_profile_orders", "log_own_shares", "profile_mean_log_buyers")
-DIRECT_FEATURES = (
-    "own_share", "own_orders", "circle_orders", "category_affinity", "buyers_against_profile",
-    "price_against_profile",
-)  # fmt: skip
+RELATIVE = "_relative"
 INTEREST_FEATURE = "interest"
-CIRCLE_FEATURES = ("circle_members_had", "circle_fraction_had", "log_circle_members")
-# feature → the part of the signals that it is read from; a world without that part has no such column
-SIGNAL_FEATURES = {
-    "rising": "rising", "new_proven": "new_proven", "rebuy_due": "rebuy_members", "peers": "peers",
-    "content": "content", "price_outside_band": "price_low",
-    "share_rate": "share_rate", "share_pull": "share_pull", "influence": "influence",
-}  # fmt: skip
 
 
 def feature_names(model: Model) -> tuple[str, ...]:
-    """The names of the columns of `pair_features`, in order."""
+    """The names of all columns that this model's pairs have, in order."""
     names: list[str] = []
     for operator in model.operators:
-        names += [operator.name, f"{operator.name}_relative"]
+        names += [operator.name, f"{operator.name}{RELATIVE}"]
     if model.interests is not None:
         names.append(INTEREST_FEATURE)
     names += [*PRODUCT_FEATURES, *PROFILE_FEATURES, *DIRECT_FEATURES, *CIRCLE_FEATURES]
@@ -47,100 +37,97 @@ def feature_names(model: Model) -> tuple[str, ...]:
     return tuple(names)
 
 
-def pair_features(scoring: Scoring, pairs: Pairs) -> Floats:
-    """float32 (n_pairs, n_features), columns as in `feature_names`; NaN where a feature has no value."""
-    columns = [*_operator_columns(scoring, pairs), *_product_columns(scoring.model, pairs)]
-    columns += [*_profile_columns(scoring, pairs), *_direct_columns(scoring, pairs)]
-    columns += [*_circle_columns(scoring, pairs), *_signal_columns(scoring, pairs)]
-    table = np.empty((len(pairs), len(columns)), dtype=np.float32)
-    for at, column in enumerate(columns):
-        table[:, at] = column
+def pair_features(scoring: Scoring, pairs: Pairs, names: Sequence[str] | None = None) -> Floats:
+    """float32 (n_pairs, n_names): the columns of these names, by default all; NaN where one has no value.
+
+    What is not named is not computed. SnapshotError for a name that this model has no column of.
+    """
+    wanted = feature_names(scoring.model) if names is None else names
+    operators = {operator.name: operator for operator in scoring.model.operators}
+    table = np.empty((len(pairs), len(wanted)), dtype=np.float32)
+    raw: dict[str, Floats] = {}
+    for at, name in enumerate(wanted):
+        operator = operators.get(name.removesuffix(RELATIVE))
+        if operator is None:
+            table[:, at] = _column_named(name)(scoring, pairs)
+            continue
+        scores: OperatorScores = scoring.by_operator(operator)
+        if operator.name not in raw:
+            raw[operator.name] = scores.at(pairs)
+        found = raw[operator.name]
+        table[:, at] = found if name == operator.name else scores.relative_at(pairs, found)
     return table
 
 
-def _operator_columns(scoring: Scoring, pairs: Pairs) -> Iterator[Floats]:
-    for operator in scoring.model.operators:
-        scores = scoring.by_operator(operator)
-        raw = scores.at(pairs)
-        yield raw
-        yield scores.relative_at(pairs, raw)
-    if scoring.model.interests is not None:
-        yield scoring.best_interest_at(pairs)
+def _column_named(name: str) -> Column:
+    if name not in COLUMNS:
+        raise SnapshotError(f"ranker: needs the pair feature {name!r}, which this version lacks; retrain")
+    return COLUMNS[name]
 
 
-def _product_columns(model: Model, pairs: Pairs) -> Iterator[Floats]:
-    products = model.products
-    n_orders = products.n_orders[pairs.product].astype(np.float32)
-    yield np.log1p(n_orders)
-    yield np.log1p(products.popularity[pairs.product])
-    yield np.log1p(products.n_members[pairs.product].astype(np.float32))
-    yield np.log1p(products.n_shares[pairs.product].astype(np.float32))
+def _log_of_product(column: str) -> Column:
+    """log(1 + a column of the products)."""
+
+    def found(scoring: Scoring, pairs: Pairs) -> Floats:
+        values: Floats = getattr(scoring.model.products, column)[pairs.product].astype(np.float32, copy=False)
+        return np.log1p(values)
+
+    return found
+
+
+def _recent_fraction(scoring: Scoring, pairs: Pairs) -> Floats:
+    products = scoring.model.products
     recent = products.n_recent_orders[pairs.product].astype(np.float32)
-    yield divided(recent, n_orders)
+    return divided(recent, products.n_orders[pairs.product].astype(np.float32))
 
 
-def _profile_columns(scoring: Scoring, pairs: Pairs) -> Iterator[Floats]:
-    profiles = scoring.profiles
-    yield np.log1p(row_sums(profiles.orders))[pairs.owner]
-    yield np.log1p(row_sums(profiles.shares))[pairs.owner]
-    yield scoring.profile_mean(scoring.log_buyers)[pairs.owner]
+def _profile_mean_log_buyers(scoring: Scoring, pairs: Pairs) -> Floats:
+    mean = scoring.once("mean_log_buyers", lambda: scoring.profile_mean(scoring.log_buyers))
+    return mean[pairs.owner]
 
 
-def _direct_columns(scoring: Scoring, pairs: Pairs) -> Iterator[Floats]:
-    profiles = scoring.profiles
-    yield values_at(profiles.shares, pairs)
-    yield values_at(profiles.own_orders, pairs)
-    yield values_at(profiles.circle_orders, pairs)
-    yield scoring.category_share_at(pairs)
-    yield scoring.log_buyers[pairs.product] - scoring.profile_mean(scoring.log_buyers)[pairs.owner]
-    yield _log_price_at(scoring, pairs) - scoring.profile_mean(scoring.log_price)[pairs.owner]
+def _buyers_against_profile(scoring: Scoring, pairs: Pairs) -> Floats:
+    return scoring.log_buyers[pairs.product] - _profile_mean_log_buyers(scoring, pairs)
 
 
-def _circle_columns(scoring: Scoring, pairs: Pairs) -> Iterator[Floats]:
-    """How much of her circle has the product already, and how large her circle is; NaN for `self`.
-
-    Who has it bears witness for it and is one buyer less: the ranker learns which weighs more in this world.
-    """
-    if scoring.profiles.target != "circle":
-        for _ in CIRCLE_FEATURES:
-            yield np.full(len(pairs), np.nan, dtype=np.float32)
-        return
-    had = values_at(scoring.circle_members_had, pairs)
-    n_members = scoring.n_circle_members[pairs.owner]
-    yield had
-    yield divided(had, n_members)
-    yield np.log1p(n_members)
+def _price_against_profile(scoring: Scoring, pairs: Pairs) -> Floats:
+    return _log_price_at(scoring, pairs) - scoring.profile_mean(scoring.log_price)[pairs.owner]
 
 
-def _signal_columns(scoring: Scoring, pairs: Pairs) -> Iterator[Floats]:
-    """The columns of `SIGNAL_FEATURES`, in its order, of the signals that are there."""
-    signals = scoring.model.signals
-    if signals.rising is not None:
-        yield signals.rising[pairs.product]
-    if signals.new_proven is not None:
-        yield signals.new_proven[pairs.product]
-    if signals.rebuy_members is not None:
-        yield values_at(rebuy_of(scoring), pairs)
-    if signals.peers is not None:
-        yield values_at(peers_of(scoring), pairs)
-    if signals.content is not None:
-        yield content_at(scoring, pairs)
-    if signals.price_low is not None:
-        yield _outside_band(scoring, pairs)
-    if signals.share_rate is not None and signals.share_pull is not None:
-        yield from _share_columns(scoring, pairs, signals.share_rate, signals.share_pull)
+def _of_circle(column: Column) -> Column:
+    """NaN where the question is what she buys herself: no circle is in that question."""
+
+    def found(scoring: Scoring, pairs: Pairs) -> Floats:
+        if scoring.profiles.target != "circle":
+            return np.full(len(pairs), np.nan, dtype=np.float32)
+        return column(scoring, pairs)
+
+    return found
 
 
-def _share_columns(scoring: Scoring, pairs: Pairs, rate: Floats, pull: Floats) -> Iterator[Floats]:
-    """How her shares are taken, how shares of the product are, and hers in its category; NaN for `self`."""
-    if scoring.profiles.target != "circle":
-        for _ in range(3):
-            yield np.full(len(pairs), np.nan, dtype=np.float32)
-        return
-    rows = scoring.profiles.owner_rows
-    yield np.where(rows >= 0, rate[rows], scoring.model.usual_share_rate).astype(np.float32)[pairs.owner]
-    yield pull[pairs.product]
-    yield influence_at(scoring, pairs)
+def _members_had(scoring: Scoring, pairs: Pairs) -> Floats:
+    return values_at(scoring.circle_members_had, pairs)
+
+
+def _fraction_had(scoring: Scoring, pairs: Pairs) -> Floats:
+    return divided(_members_had(scoring, pairs), scoring.n_circle_members[pairs.owner])
+
+
+def _signal(part: str) -> Column:
+    """A signal that every product has its value of."""
+
+    def found(scoring: Scoring, pairs: Pairs) -> Floats:
+        values: Floats = getattr(scoring.model.signals, part)
+        return values[pairs.product]
+
+    return found
+
+
+def _share_rate(scoring: Scoring, pairs: Pairs) -> Floats:
+    """How her shares are taken; the usual rate for one whom nobody knows."""
+    rate, rows = scoring.model.signals.share_rate, scoring.profiles.owner_rows
+    assert rate is not None
+    return np.where(rows >= 0, rate[rows], scoring.model.usual_share_rate).astype(np.float32)[pairs.owner]
 
 
 def _outside_band(scoring: Scoring, pairs: Pairs) -> Floats:
@@ -161,3 +148,50 @@ def _log_price_at(scoring: Scoring, pairs: Pairs) -> Floats:
     """float32 (n_pairs,): log(1 + price in minor units), NaN without a price."""
     priced = scoring.model.products.price_minor[pairs.product] != NO_PRICE
     return np.where(priced, scoring.log_price[pairs.product], np.float32(np.nan))
+
+
+PRODUCT_FEATURES: Mapping[str, Column] = {
+    "log_orders": _log_of_product("n_orders"),
+    "log_popularity": _log_of_product("popularity"),
+    "log_buyers": _log_of_product("n_members"),
+    "log_shares": _log_of_product("n_shares"),
+    "recent_fraction": _recent_fraction,
+}
+PROFILE_FEATURES: Mapping[str, Column] = {
+    "log_profile_orders": lambda s, pairs: np.log1p(row_sums(s.profiles.orders))[pairs.owner],
+    "log_own_shares": lambda s, pairs: np.log1p(row_sums(s.profiles.shares))[pairs.owner],
+    "profile_mean_log_buyers": _profile_mean_log_buyers,
+}
+DIRECT_FEATURES: Mapping[str, Column] = {
+    "own_share": lambda s, pairs: values_at(s.profiles.shares, pairs),
+    "own_orders": lambda s, pairs: values_at(s.profiles.own_orders, pairs),
+    "circle_orders": lambda s, pairs: values_at(s.profiles.circle_orders, pairs),
+    "category_affinity": lambda s, pairs: s.category_share_at(pairs),
+    "buyers_against_profile": _buyers_against_profile,
+    "price_against_profile": _price_against_profile,
+}
+# who has it bears witness for it and is one buyer less: the ranker learns which weighs more in this world
+CIRCLE_FEATURES: Mapping[str, Column] = {
+    "circle_members_had": _of_circle(_members_had),
+    "circle_fraction_had": _of_circle(_fraction_had),
+    "log_circle_members": _of_circle(lambda s, pairs: np.log1p(s.n_circle_members[pairs.owner])),
+}
+# feature → the part of the signals that it is read from; a world without that part has no such column
+SIGNAL_FEATURES = {
+    "rising": "rising", "new_proven": "new_proven", "rebuy_due": "rebuy_members", "peers": "peers",
+    "content": "content", "price_outside_band": "price_low",
+    "share_rate": "share_rate", "share_pull": "share_pull", "influence": "influence",
+}  # fmt: skip
+COLUMNS: Mapping[str, Column] = {
+    INTEREST_FEATURE: lambda s, pairs: s.best_interest_at(pairs),
+    **PRODUCT_FEATURES, **PROFILE_FEATURES, **DIRECT_FEATURES, **CIRCLE_FEATURES,
+    "rising": _signal("rising"),
+    "new_proven": _signal("new_proven"),
+    "rebuy_due": lambda s, pairs: values_at(rebuy_of(s), pairs),
+    "peers": lambda s, pairs: values_at(peers_of(s), pairs),
+    "content": content_at,
+    "price_outside_band": _outside_band,
+    "share_rate": _of_circle(_share_rate),
+    "share_pull": _of_circle(_signal("share_pull")),
+    "influence": _of_circle(influence_at),
+}  # fmt: skip

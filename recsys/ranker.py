@@ -20,7 +20,7 @@ class Ranker(Protocol):
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of the pair features it was fitted on."""
+        """Names of the pair features that its scores depend on."""
         ...
 
     def scores(self, features: Floats) -> Floats:
@@ -50,16 +50,21 @@ class BoostedTrees:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._trees = read_trees(text)
+        self._trees = read_trees(text).narrowed()
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of the pair features it was fitted on."""
+        """Names of the pair features that its conditions ask for; it was fitted on these and maybe more."""
         return self._trees.feature_names
 
     def scores(self, features: Floats) -> Floats:
         """float32 (n_pairs,)."""
         return self._trees.scores(features).astype(np.float32)
+
+
+def scores_among(ranker: Ranker, names: Sequence[str], features: Floats) -> Floats:
+    """The ranker's scores of rows that hold more features than it asks for, named `names`."""
+    return ranker.scores(np.ascontiguousarray(features[:, columns_of(names, ranker.feature_names)]))
 
 
 def columns_of(names: Sequence[str], wanted: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -12,9 +12,8 @@ from recsys.candidates import Candidates, propose
 from recsys.domain import Query, Target
 from recsys.gates import Gate, closed_at, gates, n_closed, opened
 from recsys.model import Model
-from recsys.pair_features import Floats, feature_names, pair_features
+from recsys.pair_features import Floats, pair_features
 from recsys.profiles import profiles_of
-from recsys.ranker import columns_of
 from recsys.scoring import MAX_DENSE_VALUES, Pairs, Scoring
 from recsys.selection import order_of, ranks_by_worth, worth_of
 from recsys.sources import SOURCES, Source
@@ -56,14 +55,8 @@ def scoring_of(model: Model, owner_rows: npt.NDArray[np.int32], target: Target) 
 
 def score_pairs(scoring: Scoring, pairs: Pairs) -> Floats:
     """The ranker's score of each pair, float32 (n_pairs,); gates aside."""
-    return score_features(scoring.model, scoring.profiles.target, pair_features(scoring, pairs))
-
-
-def score_features(model: Model, target: Target, features: Floats) -> Floats:
-    """The ranker's score of pairs with these features, all of `feature_names`; float32 (n_pairs,)."""
-    ranker = model.rankers[target]
-    wanted = columns_of(feature_names(model), ranker.feature_names)
-    return ranker.scores(np.ascontiguousarray(features[:, wanted]))
+    ranker = scoring.model.rankers[scoring.profiles.target]
+    return ranker.scores(pair_features(scoring, pairs, ranker.feature_names))
 
 
 def rank(

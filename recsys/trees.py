@@ -9,7 +9,7 @@ answers need not load a library that learns, with all that comes along.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +47,16 @@ class Trees:
         for start in range(0, len(features), ROWS):
             found[start : start + ROWS] = self._of_rows(features[start : start + ROWS])
         return found
+
+    def narrowed(self) -> Trees:
+        """The same trees over the features that some condition asks for, at least one, in their order."""
+        n_features, real = len(self.feature_names), self.mask != np.iinfo(self.mask.dtype).max
+        feature, put = self.column % n_features, self.column // n_features
+        asked = np.unique(feature[real]) if real.any() else np.zeros(1, dtype=np.int64)
+        place = np.zeros(n_features, dtype=np.int64)  # what pads a tree may look at any feature
+        place[asked] = np.arange(len(asked))
+        names = tuple(self.feature_names[at] for at in asked)
+        return replace(self, feature_names=names, column=place[feature] + put * len(asked))
 
     def _of_rows(self, features: Floats) -> npt.NDArray[np.float64]:
         n_trees, n_rows = len(self.leaf_value), len(features)

@@ -10,7 +10,6 @@ from features.share_outcomes import share_outcomes
 from features.window import Window
 from recsys.domain import Target
 from recsys.model import Model
-from recsys.ranking import score_features
 from training.calibration_check import CalibrationCheck, check_calibration
 from training.rank_ours import map_rows
 from training.share_examples import SharedPairs, features_of, sampled_pairs, shared_pairs
@@ -45,5 +44,7 @@ def judge_calibration(
 def _expected(
     model: Model, pairs: SharedPairs, target: Target
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    score = score_features(model, target, features_of(model, pairs.owner_row, pairs.product_row, target))
+    ranker = model.rankers[target]
+    features = features_of(model, pairs.owner_row, pairs.product_row, target, ranker.feature_names)
+    score = ranker.scores(features)
     return model.calibrations[target].expected_at(score).astype(np.float64)

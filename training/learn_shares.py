@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys.calibration import Calibration
-from recsys.ranker import BoostedTrees
+from recsys.ranker import BoostedTrees, scores_among
 from training.calibration import fit_calibration
 from training.config import RankerPlan
 from training.examples import Examples, joined
@@ -65,7 +65,7 @@ class ShareLearner:
         score = np.empty(len(whole.pairs), dtype=np.float32)
         for out, base in self._folds(pasts, of_orders):
             rest = ShareExamples(whole.features[~out], whole.pairs.where(~out))
-            score[out] = self.grown(rest, base).scores(whole.features[out])
+            score[out] = scores_among(self.grown(rest, base), self.names, whole.features[out])
         line = fit_calibration(score, whole.pairs.n_kept, whole.pairs.n_shares)
         return LearnedFromShares(ranker, None if line is None else _of_late(line, score, pasts[0].shares))
 
@@ -109,7 +109,8 @@ class ShareLearner:
         pairs = examples.pairs
         n_trees = max(1, round(PART_OF_ORDERS * self.plan.n_trees))
         text = lightgbm.Booster(model_str=of_orders.text).model_to_string(num_iteration=n_trees)
-        ahead = PULL_OF_ORDERS * BoostedTrees(text).scores(examples.features).astype(np.float64)
+        scored = scores_among(BoostedTrees(text), self.names, examples.features)
+        ahead = PULL_OF_ORDERS * scored.astype(np.float64)
         level = float(np.log(pairs.n_kept.sum() / (pairs.n_shares * np.exp(ahead)).sum()))
         trees = lightgbm.Booster(model_str=text)
         for tree in trees.dump_model()["tree_info"]:

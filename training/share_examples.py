@@ -91,10 +91,13 @@ def sampled_pairs(pairs: SharedPairs, n: int, rng: np.random.Generator) -> Share
     return pairs.where(chosen)
 
 
-def features_of(model: Model, owner_row: Rows, product_row: Rows, target: Target) -> Floats:
-    """The pair features of pairs sorted by owner, then product: float32 (n_pairs, n_features)."""
+def features_of(
+    model: Model, owner_row: Rows, product_row: Rows, target: Target, names: Sequence[str] | None = None
+) -> Floats:
+    """Pair features, by default all, of pairs sorted by owner, then product: float32 (n_pairs, n_names)."""
     model.prepare()  # what threads share is filled before they start
-    found = np.empty((len(owner_row), len(feature_names(model))), dtype=np.float32)
+    wanted = feature_names(model) if names is None else names
+    found = np.empty((len(owner_row), len(wanted)), dtype=np.float32)
     owners, starts = np.unique(owner_row, return_index=True)
     stops = np.r_[starts[1:], len(owner_row)]
     step = chunk_size(model)
@@ -103,7 +106,7 @@ def features_of(model: Model, owner_row: Rows, product_row: Rows, target: Target
         rows = owners[first : first + step].astype(np.int32)
         span = slice(starts[first], stops[first + len(rows) - 1])
         at = np.searchsorted(rows, owner_row[span]).astype(np.int32)
-        found[span] = pair_features(scoring_of(model, rows, target), Pairs(at, product_row[span]))
+        found[span] = pair_features(scoring_of(model, rows, target), Pairs(at, product_row[span]), wanted)
 
     with ThreadPoolExecutor(thread_count()) as threads:
         list(threads.map(fill, range(0, len(owners), step)))
