@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ from training.assemble import assemble
 from training.config import Config
 from training.examples import Examples, Labelled, examples, joined
 from training.fit_ranker import fit_ranker
+from training.idle import Columns, idle_columns, may_leave_out, without_columns
 from training.inputs import Inputs, Purchases
 from training.labels import folds, labels_for, sampled_owners
 from training.learn_shares import Past as SharedPast
@@ -99,14 +100,17 @@ def learn_rankers(
             off.append((f"a learned ranker for {target}", "too little followed to learn from: a blend ranks"))
     if enough:
         say(f"growing trees for {' and '.join(enough)}")
-        learned |= _grown(enough, feature_names(model), config, n_threads)
+        grown = _grown(enough, model, config, n_threads)
+        learned |= {target: one.ranker for target, one in grown.items()}
+        if "circle" in grown and len(idle := grown["circle"].idle):
+            shares = [past.without_columns(idle) for past in shares]
     if "circle" not in targets:
         learned["circle"] = learned["self"]
     if not shares:
         return Learned(learned, tuple(off))
     say("learning what shares bring")
     of_orders = learned["circle"]
-    of_shares = ShareLearner(feature_names(model), plan, seed, n_threads).learn(
+    of_shares = ShareLearner(feature_names(model), plan, seed, n_threads, may_leave_out(model)).learn(
         shares, of_orders if isinstance(of_orders, BoostedTrees) else None
     )
     if of_shares.ranker is None or of_shares.calibration is None:
@@ -126,17 +130,30 @@ def _difference(then: Model, now: Model) -> str:
     return " and ".join(parts) or "they stand in another order"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grown:
+    """Trees of one target, and the columns that they were grown without as they hardly asked for them."""
+
+    ranker: BoostedTrees
+    idle: Columns
+
+
 def _grown(
-    found: Mapping[Target, Examples], names: Sequence[str], config: Config, n_threads: int
-) -> dict[Target, Ranker]:
+    found: Mapping[Target, Examples], model: Model, config: Config, n_threads: int
+) -> dict[Target, _Grown]:
     """A ranker per target; one beside the other, as trees on so few rows share threads badly."""
     each = max(1, n_threads // len(found))
+    names, leave_out = feature_names(model), may_leave_out(model)
+
+    def grow(rows: Examples) -> _Grown:
+        ranker = fit_ranker(rows, names, config.ranker, config.run.seed, each)
+        idle = idle_columns(ranker, names, leave_out)
+        if len(idle):
+            ranker = fit_ranker(without_columns(rows, idle), names, config.ranker, config.run.seed, each)
+        return _Grown(ranker, idle)
+
     with ThreadPoolExecutor(min(n_threads, len(found))) as threads:
-        jobs = {
-            target: threads.submit(fit_ranker, rows, names, config.ranker, config.run.seed, each)
-            for target, rows in found.items()
-        }
-    return {target: job.result() for target, job in jobs.items()}
+        return dict(zip(found, threads.map(grow, found.values()), strict=True))
 
 
 def fold_count(inputs: Inputs, config: Config) -> int:

@@ -15,6 +15,7 @@ from training.calibration import fit_calibration
 from training.config import RankerPlan
 from training.examples import Examples, joined
 from training.fit_ranker import fit_ranker
+from training.idle import Columns, idle_columns, without_columns
 from training.share_examples import ShareExamples, joined_shares
 
 PULL_OF_ORDERS = 0.35  # how loud the trees on orders stay: they know products that nobody shares
@@ -31,6 +32,11 @@ class Past:
 
     shares: ShareExamples
     orders: Examples | None
+
+    def without_columns(self, columns: Columns) -> Past:
+        """The same past, as trees see it that do not ask for these columns."""
+        orders = None if self.orders is None else without_columns(self.orders, columns)
+        return Past(without_columns(self.shares, columns), orders)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +55,7 @@ class ShareLearner:
     plan: RankerPlan
     seed: int
     n_threads: int
+    may_leave_out: tuple[str, ...] = ()  # operators
 
     def learn(self, pasts: Sequence[Past], of_orders: BoostedTrees | None) -> LearnedFromShares:
         """A ranker whose score is the logarithm of expected kept orders per share, from several pasts.
@@ -62,12 +69,24 @@ class ShareLearner:
             return LearnedFromShares(None, None)
         whole = joined_shares([past.shares for past in pasts])
         ranker = self.grown(whole, of_orders)
+        if len(idle := idle_columns(ranker, self.names, self.may_leave_out)):
+            return self._without(idle, pasts, of_orders)
         score = np.empty(len(whole.pairs), dtype=np.float32)
         for out, base in self._folds(pasts, of_orders):
             rest = ShareExamples(whole.features[~out], whole.pairs.where(~out))
             score[out] = scores_among(self.grown(rest, base), self.names, whole.features[out])
         line = fit_calibration(score, whole.pairs.n_kept, whole.pairs.n_shares)
         return LearnedFromShares(ranker, None if line is None else _of_late(line, score, pasts[0].shares))
+
+    def _without(
+        self, idle: Columns, pasts: Sequence[Past], of_orders: BoostedTrees | None
+    ) -> LearnedFromShares:
+        """Learned anew, from trees on orders on, without the columns that these trees hardly asked for."""
+        pasts = [past.without_columns(idle) for past in pasts]
+        if of_orders is not None:
+            orders = joined([past.orders for past in pasts if past.orders is not None])
+            of_orders = fit_ranker(orders, self.names, self.plan, self.seed, self.n_threads)
+        return replace(self, may_leave_out=()).learn(pasts, of_orders)
 
     def grown(self, examples: ShareExamples, of_orders: BoostedTrees | None) -> BoostedTrees:
         """Trees on shares that go on from those on orders; the same examples give the same trees."""
