@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from recsys.scoring import Pairs, Scoring, places_within
+from recsys.pairs import Pairs, places_within
+from recsys.scoring import Scoring
 from recsys.sources import SOURCES, Source
 
 NO_SOURCE = -1

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recsys.scoring import places_within
+from recsys.pairs import places_within
 from recsys.selection import relative_to_best
 
 Floats = npt.NDArray[np.float32]

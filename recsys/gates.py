@@ -18,9 +18,9 @@ from recsys.domain import Query
 from recsys.ids import IdList
 from recsys.model import NO_PRICE, Model, as_csr
 from recsys.opening import Mask, Open
+from recsys.pairs import Pairs, values_at
 from recsys.profiles import Profiles
-from recsys.scoring import Pairs, values_at
-from recsys.sparse import Csr, CsrView
+from recsys.sparse import Csr, CsrView, csr_of_parts, rows_of
 
 Gate = Mask | Csr  # products closed for all: bool (n_products,); or pairs closed: owners × products, 1 each
 
@@ -31,17 +31,7 @@ MICROSECONDS_PER_DAY = 86_400_000_000
 def gates(model: Model, profiles: Profiles, query: Query) -> Mapping[str, Gate]:
     """Each gate that closes anything. The same query settings hold for all owners of the chunk."""
     products = model.products
-    closed: dict[str, Gate] = {}
-    if model.sold_out is not None:
-        closed["out_of_stock"] = model.sold_out
-    if model.low_quality is not None:
-        closed["low_quality"] = model.low_quality
-    if model.no_good_value is not None:
-        closed["no_good_value"] = model.no_good_value
-    if model.dearer_than_elsewhere is not None:
-        closed["parity"] = model.dearer_than_elsewhere
-    if model.blocked is not None:
-        closed["blocked"] = model.blocked
+    closed: dict[str, Gate] = dict(model.standing_gates)
     shared = _shared_recently(model, profiles, query)
     if shared is not None:
         closed["shared_recently"] = shared
@@ -55,16 +45,17 @@ def gates(model: Model, profiles: Profiles, query: Query) -> Mapping[str, Gate]:
     return closed
 
 
-def opened(closed: Mapping[str, Gate]) -> Open:
+def opened(model: Model, closed: Mapping[str, Gate]) -> Open:
     """What the gates leave open, for sources to propose from."""
-    products: Mask | None = None
-    pairs: Csr | None = None
-    for gate in closed.values():
-        if isinstance(gate, np.ndarray):
-            products = ~gate if products is None else products & ~gate
-        else:
+    applied = model.standing_gates.keys() <= closed.keys()
+    pool = model.standing if applied else None
+    products, pairs = None if pool is None else pool.mask, None
+    for name, gate in closed.items():
+        if not isinstance(gate, np.ndarray):
             pairs = gate if pairs is None else pairs.maximum(gate).tocsr()
-    return Open(products, pairs)
+        elif pool is None or name not in model.standing_gates:
+            products = ~gate if products is None else products & ~gate
+    return Open(products, pairs, pool if pool is not None and products is pool.mask else None)
 
 
 def closed_at(gate: Gate, pairs: Pairs) -> Mask:
@@ -75,8 +66,10 @@ def closed_at(gate: Gate, pairs: Pairs) -> Mask:
     return values_at(gate, pairs) > 0
 
 
-def n_closed(gate: Gate) -> int:
+def n_closed(model: Model, name: str, gate: Gate) -> int:
     """Products that a gate closes, for everybody or for the owners of the chunk together."""
+    if name in model.n_closed:
+        return model.n_closed[name]
     return int(np.count_nonzero(gate if isinstance(gate, np.ndarray) else gate.data))
 
 
@@ -101,13 +94,11 @@ def _shared_recently(model: Model, profiles: Profiles, query: Query) -> Csr | No
     if now_us is None or model.as_of_us is None or not profiles.shares.nnz:
         return None
     earliest_us = now_us - SHARE_COOL_DOWN_DAYS * MICROSECONDS_PER_DAY
-    recent = as_csr(model.people.shares, profiles.owner_rows)
-    known = profiles.owner_rows[profiles.owner_rows >= 0]
-    last_time = model.people.shares.extra["last_time"][model.people.shares.positions(known)]
-    recent.data = ((last_time > earliest_us) & (last_time <= now_us)).astype(np.float32)
-    if model.signals.one_short is not None:  # one more member fills it: worth saying again
-        recent = _without_short_groups(recent, model.signals.one_short, profiles.owner_rows, now_us)
-    recent.eliminate_zeros()
+    shares, rows = model.people.shares, profiles.owner_rows
+    last_time = shares.extra["last_time"][shares.positions(rows[rows >= 0])]
+    recent = _where(as_csr(shares, rows), (last_time > earliest_us) & (last_time <= now_us))
+    if model.signals.one_short is not None and recent.nnz:  # one more member fills it: worth saying again
+        recent = _without_short_groups(recent, model.signals.one_short, rows, now_us)
     return recent if recent.nnz else None
 
 
@@ -115,7 +106,17 @@ def _without_short_groups(
     recent: Csr, one_short: CsrView, owner_rows: npt.NDArray[np.int32], now_us: int
 ) -> Csr:
     """The pairs less those of which the owner has an open group that lacks one member."""
-    groups = as_csr(one_short, owner_rows)
     expire = one_short.extra["expire_time"][one_short.positions(owner_rows[owner_rows >= 0])]
-    groups.data = (expire > now_us).astype(np.float32)
-    return recent - recent.multiply(groups).tocsr() if groups.nnz else recent
+    groups = _where(as_csr(one_short, owner_rows), expire > now_us)
+    if not groups.nnz:
+        return recent
+    pairs = Pairs(rows_of(recent).astype(np.int32), recent.indices)
+    return _where(recent, values_at(groups, pairs) == 0)
+
+
+def _where(matrix: Csr, kept: Mask) -> Csr:
+    """1 in each of the cells that are kept, kept bool (nnz,)."""
+    before = np.concatenate([[0], np.cumsum(kept)])  # kept ones before each cell
+    indptr = before[matrix.indptr].astype(np.int32)
+    ones = np.ones(indptr[-1], dtype=np.float32)
+    return csr_of_parts(ones, matrix.indices[kept], indptr, matrix.shape[1])

@@ -59,12 +59,12 @@ class ProductIndex:
             return self._search(queries, n) if self.lists is not None else exact_top(self.vectors, queries, n)
         n_open = among.n_products(len(self.vectors))
         if self.lists is not None and n_open > EXACT_UP_TO:
-            return self._search(queries, n, sel=among.selector)
+            return self._search(queries, n, sel=among.pool.selector)
         if self.lists is None and 2 * n_open > len(self.vectors):
             return exact_top(self.vectors, queries, n, np.flatnonzero(~among.products))
         # a narrow choice is searched in full: the lists that are probed may hold none of it
-        rows, scores = exact_top(self.vectors[among.rows], queries, n)
-        return among.rows[rows], scores
+        rows, scores = exact_top(self.vectors[among.pool.rows], queries, n)
+        return among.pool.rows[rows], scores
 
     def _search(self, queries: Floats, n: int, **chosen: Any) -> tuple[npt.NDArray[np.int32], Floats]:
         parameters: Any = faiss.SearchParametersIVF  # its type stub knows no keywords

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from recsys.model import as_csr
-from recsys.scoring import Floats, Pairs, Scoring, values_at
+from recsys.pairs import Floats, Pairs, values_at
+from recsys.scoring import Scoring
 
 
 def influence_at(scoring: Scoring, pairs: Pairs) -> Floats:

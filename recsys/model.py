@@ -25,6 +25,7 @@ from recsys.ids import IdList
 from recsys.index import EXACT_UP_TO, Lists, ProductIndex, build_index
 from recsys.insights import Insights
 from recsys.list_rules import ListRules, rules_of
+from recsys.opening import Pool
 from recsys.operators import EmbeddingOperator, FactorOperator, GraphOperator, Operator, ProfileKind
 from recsys.ranker import Ranker
 from recsys.share_value import dearer_than_elsewhere, gain_of, no_good_value
@@ -169,8 +170,12 @@ class Model:
                 self.lengths_of(found)
         if self.signals.content is not None and self.cold is not None:
             _ = self.cold_index
-        _ = self.by_popularity, self.sold_out, self.category_levels, self.usual_share_rate
-        _ = self.low_quality, self.no_good_value, self.dearer_than_elsewhere, self.blocked
+        _ = self.by_popularity, self.category_levels, self.usual_share_rate
+        _ = self.n_closed
+        if self.standing is not None:
+            self.standing.prepare()
+        if self.cold is not None:
+            self.cold_standing.prepare()
         if self.value is not None:
             _ = self.gain
 
@@ -266,6 +271,33 @@ class Model:
         return None if self.bursts is None else _or_none(self.bursts.blocked)
 
     @cached_property
+    def standing_gates(self) -> Mapping[str, npt.NDArray[np.bool_]]:
+        """Gate → the products it closes to everybody, whatever is asked: bool (n_products,)."""
+        found = {
+            "out_of_stock": self.sold_out, "low_quality": self.low_quality,
+            "no_good_value": self.no_good_value, "parity": self.dearer_than_elsewhere,
+            "blocked": self.blocked,
+        }  # fmt: skip
+        return {name: mask for name, mask in found.items() if mask is not None}
+
+    @cached_property
+    def n_closed(self) -> Mapping[str, int]:
+        """Gate → how many products it closes to everybody, whatever is asked."""
+        return {name: int(np.count_nonzero(mask)) for name, mask in self.standing_gates.items()}
+
+    @cached_property
+    def standing(self) -> Pool | None:
+        """What these gates leave open; None: everything."""
+        closed = list(self.standing_gates.values())
+        return Pool(~np.logical_or.reduce(closed)) if closed else None
+
+    @cached_property
+    def cold_standing(self) -> Pool:
+        """The cold ones of these. Only where some are cold."""
+        assert self.cold is not None
+        return Pool(self.cold if self.standing is None else self.cold & self.standing.mask)
+
+    @cached_property
     def log_buyers(self) -> npt.NDArray[np.float32]:
         """float32 (n_products,): log(1 + distinct buyers)."""
         return np.log1p(self.products.n_members).astype(np.float32)
@@ -277,7 +309,9 @@ class Model:
 
 
 def as_csr(view: CsrView, rows: npt.NDArray[np.int32]) -> Csr:
-    """float32 CSR (len(rows), n_columns) of these rows; a row of -1 is empty."""
+    """float32 CSR (len(rows), n_columns) of these rows, never to be written to; a row of -1 is empty."""
+    if len(rows) == 1:
+        return _one_row(view, int(rows[0]))
     wanted = np.asarray(rows, dtype=np.int64)
     present = wanted >= 0
     known = wanted[present]
@@ -289,6 +323,14 @@ def as_csr(view: CsrView, rows: npt.NDArray[np.int32]) -> Csr:
     positions = view.positions(known)
     data = view.data[positions].astype(np.float32, copy=False)
     return csr_of_parts(data, view.indices[positions], indptr, view.n_columns)
+
+
+def _one_row(view: CsrView, row: int) -> Csr:
+    """The same for one row, which is a view of what is mapped."""
+    span = view.span(row) if row >= 0 else slice(0, 0)
+    indptr = np.array([0, span.stop - span.start], dtype=np.int32)
+    data = view.data[span].astype(np.float32, copy=False)
+    return csr_of_parts(data, view.indices[span], indptr, view.n_columns)
 
 
 def _or_none(mask: Array) -> npt.NDArray[np.bool_] | None:

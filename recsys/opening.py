@@ -18,37 +18,53 @@ Rows = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
+class Pool:
+    """Products to choose from, mask bool (n_products,), with what searches need of it worked out once."""
+
+    mask: Mask
+
+    @cached_property
+    def n_products(self) -> int:
+        """How many they are."""
+        return int(np.count_nonzero(self.mask))
+
+    @cached_property
+    def rows(self) -> Rows:
+        """Their rows, ascending; int32."""
+        return np.flatnonzero(self.mask).astype(np.int32)
+
+    @cached_property
+    def selector(self) -> Any:
+        """The same products as faiss wants them."""
+        selector: Any = faiss.IDSelectorBitmap  # its type stub knows the C++ signature alone
+        return selector(np.packbits(self.mask, bitorder="little"))
+
+    def prepare(self) -> None:
+        """Work everything out now."""
+        _ = self.n_products, self.rows, self.selector
+
+
+@dataclass(frozen=True, eq=False)
 class Open:
     """The products that a chunk of owners may be offered.
 
     `products` bool (n_products,), None: all of them. `closed` float32 CSR (n_owners, n_products): what is
-    closed for one owner alone, None: nothing.
+    closed for one owner alone, None: nothing. `known`: the same products, where that was worked out before.
     """
 
     products: Mask | None = None
     closed: Csr | None = None
+    known: Pool | None = None
+
+    @cached_property
+    def pool(self) -> Pool:
+        """The open products. Only where `products` is given."""
+        assert self.products is not None
+        return self.known or Pool(self.products)
 
     def n_products(self, n_in_catalogue: int) -> int:
         """How many products are open to everybody."""
-        return n_in_catalogue if self.products is None else self._n_open
-
-    @cached_property
-    def _n_open(self) -> int:
-        assert self.products is not None
-        return int(np.count_nonzero(self.products))
-
-    @cached_property
-    def rows(self) -> Rows:
-        """The rows of the open products, ascending; int32. Only where `products` is given."""
-        assert self.products is not None
-        return np.flatnonzero(self.products).astype(np.int32)
-
-    @cached_property
-    def selector(self) -> Any:
-        """The open products as faiss wants them. Only where `products` is given."""
-        assert self.products is not None
-        selector: Any = faiss.IDSelectorBitmap  # its type stub knows the C++ signature alone
-        return selector(np.packbits(self.products, bitorder="little"))
+        return n_in_catalogue if self.products is None else self.pool.n_products
 
     def first_of(self, order: Rows, n: int) -> Rows:
         """The first n open products of a list; fewer where it ends."""

@@ -14,8 +14,10 @@ import numpy.typing as npt
 from recsys.errors import SnapshotError
 from recsys.influence import influence_at
 from recsys.model import NO_PRICE, Model
+from recsys.operator_scores import OperatorScores
 from recsys.operators import row_sums
-from recsys.scoring import OperatorScores, Pairs, Scoring, divided, values_at
+from recsys.pairs import Pairs, divided, values_at
+from recsys.scoring import Scoring
 from recsys.signal_scores import content_at, peers_of, rebuy_of
 
 Floats = npt.NDArray[np.float32]

@@ -19,7 +19,7 @@ from scipy import sparse
 
 from recsys.domain import Target
 from recsys.model import Model, as_csr
-from recsys.sparse import Csr
+from recsys.sparse import Csr, csr_of_parts, rows_of
 
 Mask = npt.NDArray[np.bool_]
 
@@ -107,4 +107,14 @@ def merged(orders: Csr, shares: Csr) -> Csr:
     """Elementwise maximum of two non-negative matrices, as sorted CSR."""
     if not shares.nnz:
         return orders
-    return sparse.csr_array(orders.maximum(shares))
+    n_rows, n_columns = orders.shape
+    keys = np.concatenate([rows_of(m) * n_columns + m.indices for m in (orders, shares)])
+    order = np.argsort(keys, kind="stable")
+    keys, values = keys[order], np.concatenate([orders.data, shares.data])[order]
+    first = np.ones(len(keys), dtype=bool)
+    np.not_equal(keys[1:], keys[:-1], out=first[1:])
+    starts = np.flatnonzero(first)
+    row, column = np.divmod(keys[starts], n_columns)
+    indptr = np.zeros(n_rows + 1, dtype=np.int32)
+    np.cumsum(np.bincount(row, minlength=n_rows), out=indptr[1:])
+    return csr_of_parts(np.maximum.reduceat(values, starts), column.astype(np.int32), indptr, n_columns)

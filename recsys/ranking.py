@@ -13,8 +13,9 @@ from recsys.domain import Query, Target
 from recsys.gates import Gate, closed_at, gates, n_closed, opened
 from recsys.model import Model
 from recsys.pair_features import Floats, pair_features
+from recsys.pairs import MAX_DENSE_VALUES, Pairs
 from recsys.profiles import profiles_of
-from recsys.scoring import MAX_DENSE_VALUES, Pairs, Scoring
+from recsys.scoring import Scoring
 from recsys.selection import order_of, ranks_by_worth, worth_of
 from recsys.sources import SOURCES, Source
 from recsys.sources.seam import SIDE
@@ -73,7 +74,7 @@ def rank(
         ranked = _selected(scoring, _ranked(scoring, candidates, closed))
         counts = {name: int(closed_at(gate, candidates.pairs).sum()) for name, gate in closed.items()}
         return replace(ranked, left_out={name: n for name, n in counts.items() if n})
-    scoring.open = opened(closed)
+    scoring.open = opened(scoring.model, closed)
     depth = int(scoring.model.settings.get("candidates_per_source", CANDIDATES_PER_SOURCE))
     n_open = scoring.open.n_products(scoring.model.n_products)
     ranked = _ranked(scoring, propose(scoring, depth, sources), closed)
@@ -81,7 +82,7 @@ def rank(
     while whole and depth < SIDE * n_open and _shortest(ranked, len(scoring.profiles)) < query.n:
         depth *= DEEPER
         ranked = _followed_by(ranked, scoring, propose(scoring, depth, sources), closed)
-    left_out = {name: n_closed(gate) for name, gate in closed.items()}
+    left_out = {name: n_closed(scoring.model, name, gate) for name, gate in closed.items()}
     return replace(_selected(scoring, ranked), left_out={name: n for name, n in left_out.items() if n})
 
 

@@ -16,10 +16,11 @@ from recsys.exploration import Shown, shown
 from recsys.good_value import summary
 from recsys.model import NO_PRICE, Model
 from recsys.model_files import model_of
+from recsys.pairs import places_within
 from recsys.profiles import OWN, RUNGS
 from recsys.ranking import Ranked, chunk_size, rank, scoring_of
 from recsys.reasons import Subject, reasons_for
-from recsys.scoring import Scoring, places_within
+from recsys.scoring import Scoring
 from recsys.snapshot import Snapshot
 from recsys.sources import SOURCES, Source
 

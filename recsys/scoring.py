@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -12,106 +11,14 @@ import numpy.typing as npt
 
 from recsys.index import ProductIndex
 from recsys.model import Model
-from recsys.opening import EVERYTHING, Open
-from recsys.operators import (
-    EmbeddingOperator,
-    FactorOperator,
-    GraphOperator,
-    Operator,
-    ProfileKind,
-    ProjectionOperator,
-    row_sums,
-    scaled,
-)
+from recsys.opening import EVERYTHING
+from recsys.operator_scores import EmbeddingScores, GraphScores, OperatorScores, parts_of
+from recsys.operators import FactorOperator, GraphOperator, Operator, ProfileKind, row_sums, scaled
+from recsys.pairs import Floats, Pairs, Proposals, Rows, places_within, values_at
 from recsys.profiles import Profiles
 from recsys.sparse import Csr, CsrView, rows_of, with_values
 
-Floats = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.int32]
-
 T = TypeVar("T")
-
-BLOCK = 128  # values of a dense row that are summed up by their largest
-MAX_DENSE_VALUES = 16_000_000  # a dense score table of a chunk may have this many cells (64 MB)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pairs:
-    """Owner–product pairs of one chunk, sorted by owner, then product, each once.
-
-    owner int32 (n_pairs): position in the chunk; product int32 (n_pairs): product row.
-    """
-
-    owner: Rows
-    product: Rows
-
-    def __len__(self) -> int:
-        return len(self.owner)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Proposals:
-    """Candidates of one source with its own scores, in any order; same shapes as `Pairs`."""
-
-    owner: Rows
-    product: Rows
-    score: Floats
-
-
-class GraphScores:
-    """Scores of a graph operator for a chunk."""
-
-    def __init__(self, operator: GraphOperator, profiles: Csr) -> None:
-        """`profiles` are scaled already."""
-        self.operator = operator
-        self.table = operator.walked(profiles)
-
-    def top(self, n: int, among: Open = EVERYTHING) -> Proposals:
-        """The n best open products of each owner; only those with a positive score."""
-        return top_of_table(self.table, n, among)
-
-    def at(self, pairs: Pairs) -> Floats:
-        """float32 (n_pairs,); 0 where the operator says nothing."""
-        found: Floats = self.table[pairs.owner, pairs.product]
-        return found
-
-    def relative_at(self, pairs: Pairs, raw: Floats) -> Floats:
-        """The score as a fraction of the owner's best, float32 (n_pairs,)."""
-        best = self.table.max(axis=1, initial=0.0)[pairs.owner]
-        return divided(raw, best)
-
-
-class EmbeddingScores:
-    """Scores of an embedding for a chunk."""
-
-    def __init__(self, operator: EmbeddingOperator, profiles: Csr, model: Model) -> None:
-        """`profiles` are scaled already where the operator scales them."""
-        self.operator = operator
-        self.model = model
-        if isinstance(operator, ProjectionOperator):
-            self.vectors = operator.projected(profiles)
-        else:
-            self.vectors = operator.vectors(profiles)
-
-    def top(self, n: int, among: Open = EVERYTHING) -> Proposals:
-        """The n open products with the largest inner product (by the index, maybe approximate)."""
-        owner = np.arange(len(self.vectors), dtype=np.int32)
-        return nearest(self.model.index_of(self.operator), self.vectors, owner, n, among)
-
-    def at(self, pairs: Pairs) -> Floats:
-        """float32 (n_pairs,) inner products."""
-        return _inner(self.vectors, self.operator.product_out, pairs)
-
-    def relative_at(self, pairs: Pairs, raw: Floats) -> Floats:
-        """The cosine of vector and product, float32 (n_pairs,)."""
-        lengths = (
-            np.linalg.norm(self.vectors, axis=1)[pairs.owner]
-            * self.model.lengths_of(self.operator)[pairs.product]
-        )
-        return divided(raw, lengths)
-
-
-OperatorScores = GraphScores | EmbeddingScores
 
 
 class Scoring:
@@ -227,7 +134,7 @@ class Scoring:
             return np.full(len(pairs), np.nan, dtype=np.float32)
         vectors = self.interest_index.vectors
         best = np.full(len(pairs), -np.inf, dtype=np.float32)
-        for part in _parts(len(pairs)):
+        for part in parts_of(len(pairs)):
             near = vectors[pairs.product[part]]  # read once for all interests
             for at in range(interests.shape[1]):
                 found = np.einsum("ij,ij->i", interests[pairs.owner[part], at], near)
@@ -269,113 +176,3 @@ class Scoring:
         nothing = np.full(len(pairs), np.nan, dtype=np.float32)
         fractions: Floats = np.divide(share, totals, out=nothing, where=totals > 0)
         return fractions
-
-
-def nearest(index: ProductIndex, vectors: Floats, owner: Rows, n: int, among: Open = EVERYTHING) -> Proposals:
-    """The n open products with the largest inner product to each vector; none for a vector of zeros.
-
-    vectors float32 (n_vectors, n_factors); owner int32 (n_vectors,): whose each is, by place in the chunk.
-    """
-    asked = np.flatnonzero(np.any(vectors, axis=1))
-    more = min(among.most_closed, n)  # room for what is closed to the owner herself
-    products, scores = index.top(vectors[asked], n + more, among)
-    found = products >= 0
-    if more:
-        is_closed = np.zeros(len(index.vectors), dtype=bool)
-        for at, closed in enumerate(among.closed_of(owner[asked])):
-            is_closed[closed] = True
-            found[at] &= ~is_closed[products[at]]
-            is_closed[closed] = False
-        found &= np.cumsum(found, axis=1) <= n
-    owners = np.repeat(owner[asked], products.shape[1]).reshape(products.shape)
-    return Proposals(owners[found], products[found], scores[found])
-
-
-def top_of_table(table: Floats, n: int, among: Open = EVERYTHING) -> Proposals:
-    """The n largest positive scores of each row that are open; ties by the smaller product."""
-    owners: list[Rows] = []
-    products: list[Rows] = []
-    scores: list[Floats] = []
-    for row, closed in enumerate(among.closed_of(np.arange(len(table)))):
-        values = table[row]
-        if among.products is not None:
-            values = values * among.products
-        elif len(closed):
-            values = values.copy()
-        if len(closed):
-            values[closed] = 0
-        columns = _largest(values, n)
-        owners.append(np.full(len(columns), row, dtype=np.int32))
-        products.append(columns)
-        scores.append(values[columns])
-    if not owners:
-        empty = np.zeros(0, dtype=np.int32)
-        return Proposals(empty, empty, np.zeros(0, dtype=np.float32))
-    return Proposals(np.concatenate(owners), np.concatenate(products), np.concatenate(scores))
-
-
-def _largest(values: Floats, n: int) -> Rows:
-    """Where the n largest positive values stand, ascending; ties by the smaller place; int32."""
-    bound = _low_bound(values, n)
-    columns = np.flatnonzero(values >= bound if bound > 0 else values > 0)
-    if len(columns) > n:
-        found = values[columns]
-        floor = np.partition(found, len(found) - n)[len(found) - n]
-        columns = columns[found >= floor]
-        if len(columns) > n:
-            columns = np.sort(columns[np.lexsort((columns, -values[columns]))[:n]])
-    return columns.astype(np.int32)
-
-
-def _low_bound(values: Floats, n: int) -> float:
-    """A value that at least n of them reach, found without looking at each twice; 0 where there is none.
-
-    The n-th largest of the largest of every block: a large catalogue is left with a few more than n.
-    """
-    n_blocks = len(values) // BLOCK
-    if n_blocks <= n:
-        return 0.0
-    highest = values[: n_blocks * BLOCK].reshape(n_blocks, BLOCK).max(axis=1)
-    return float(np.partition(highest, n_blocks - n)[n_blocks - n])
-
-
-def values_at(matrix: Csr, pairs: Pairs) -> Floats:
-    """float32 (n_pairs,) entries of a sparse matrix; 0 where nothing is stored."""
-    n_rows, n_columns = matrix.shape
-    if not len(pairs) or not matrix.nnz:
-        return np.zeros(len(pairs), dtype=np.float32)
-    if n_rows * n_columns <= MAX_DENSE_VALUES:
-        return np.asarray(matrix.toarray()[pairs.owner, pairs.product], dtype=np.float32)
-    if not matrix.has_sorted_indices:
-        matrix = matrix.sorted_indices()
-    keys = rows_of(matrix) * n_columns + matrix.indices
-    wanted = pairs.owner.astype(np.int64) * n_columns + pairs.product
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, matrix.data[at], np.float32(0)).astype(np.float32)
-
-
-def places_within(owner: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
-    """0, 1, 2 … within each run of equal values; int32 (n,)."""
-    place = np.arange(len(owner), dtype=np.int32)
-    starts = place.copy()
-    starts[1:][owner[1:] == owner[:-1]] = 0
-    place -= np.maximum.accumulate(starts)
-    return place
-
-
-def divided(values: Floats, by: Floats) -> Floats:
-    """values / by, 0 where `by` is not positive; float32."""
-    return np.divide(values, by, out=np.zeros(values.shape, dtype=np.float32), where=by > 0)
-
-
-def _inner(left: Floats, right: Floats, pairs: Pairs) -> Floats:
-    out = np.empty(len(pairs), dtype=np.float32)
-    for part in _parts(len(pairs)):
-        np.einsum("ij,ij->i", left[pairs.owner[part]], right[pairs.product[part]], out=out[part])
-    return out
-
-
-def _parts(n_pairs: int) -> Iterator[slice]:
-    """Runs of pairs whose gathered vectors stay inside the cache."""
-    step = 1 << 16
-    return (slice(start, start + step) for start in range(0, n_pairs, step))

@@ -6,7 +6,8 @@ import numpy as np
 
 from recsys.model import as_csr
 from recsys.opening import EVERYTHING, Open
-from recsys.scoring import Floats, Pairs, Proposals, Rows, Scoring, divided, places_within
+from recsys.pairs import NOTHING, Floats, Pairs, Proposals, Rows, divided, places_within
+from recsys.scoring import Scoring
 from recsys.sparse import Csr, CsrView, rows_of
 
 
@@ -46,6 +47,8 @@ def content_at(scoring: Scoring, pairs: Pairs) -> Floats:
 
 def top_of_sparse(matrix: Csr, n: int, among: Open = EVERYTHING) -> Proposals:
     """The n largest positive entries of each row that are open; ties by the smaller product."""
+    if not matrix.nnz:
+        return NOTHING
     owner = rows_of(matrix).astype(np.int32)
     product, score = matrix.indices.astype(np.int32, copy=False), matrix.data
     is_open = score > 0

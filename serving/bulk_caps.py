@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from recsys.exposure import Cap, assign, pool_of
 from recsys.model import Model
-from recsys.scoring import places_within
+from recsys.pairs import places_within
 
 SPARE_PLACES = 90  # that a pool has at least beyond the list
 

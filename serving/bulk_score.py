@@ -20,8 +20,8 @@ from recsys.domain import Target
 from recsys.ids import IdList
 from recsys.model import Model
 from recsys.model_files import model_of
+from recsys.pairs import Pairs
 from recsys.ranking import chunk_size, score_pairs, scoring_of
-from recsys.scoring import Pairs
 from recsys.snapshot import Snapshot
 from serving.bulk import whole_parquet
 from serving.bulk_input import read_pairs

@@ -17,8 +17,8 @@ from scipy.stats import kendalltau, rankdata
 from recsys.exposure import Cap, assign, pool_of, utility_of
 from recsys.list_rules import ListRules
 from recsys.model import Model
+from recsys.pairs import places_within
 from recsys.recommend import rank_many_of
-from recsys.scoring import places_within
 from recsys.selection import order_of, rungs_of
 from training import metrics
 

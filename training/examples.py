@@ -12,8 +12,8 @@ import numpy.typing as npt
 from recsys.domain import Target
 from recsys.model import Model
 from recsys.pair_features import Floats, pair_features
+from recsys.pairs import Pairs, values_at
 from recsys.ranking import chunk_size, scoring_of
-from recsys.scoring import Pairs, values_at
 from recsys.sparse import Csr
 from recsys.threads import thread_count
 

@@ -15,8 +15,8 @@ from features.share_outcomes import ShareOutcomes
 from recsys.domain import Target
 from recsys.model import Model
 from recsys.pair_features import Floats, feature_names, pair_features
+from recsys.pairs import Pairs
 from recsys.ranking import chunk_size, scoring_of
-from recsys.scoring import Pairs
 from recsys.threads import thread_count
 from training.inputs import Inputs
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from recsys.scoring import places_within
+from recsys.pairs import places_within
 from recsys.sparse import Csr, CsrView
 
 ROWS_AT_ONCE = 4096

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from recsys.scoring import Proposals, Scoring, nearest
+from recsys.operator_scores import nearest
+from recsys.pairs import Proposals
+from recsys.scoring import Scoring
 from recsys.sources.seam import joined
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from recsys.model import as_csr
-from recsys.scoring import Proposals, Scoring
+from recsys.pairs import Proposals
+from recsys.scoring import Scoring
 from recsys.signal_scores import top_of_sparse
 from recsys.sources.seam import joined
+from recsys.sparse import with_values
 
 
 class OneShort:
@@ -21,5 +23,4 @@ class OneShort:
         if view is None or scoring.profiles.target != "circle":
             return joined(())
         groups = as_csr(view, scoring.profiles.owner_rows)
-        groups.data = np.ones_like(groups.data)
-        return top_of_sparse(groups, n, scoring.open)
+        return top_of_sparse(with_values(groups, np.ones_like(groups.data)), n, scoring.open)

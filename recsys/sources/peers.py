@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from recsys.scoring import Proposals, Scoring
+from recsys.pairs import Proposals
+from recsys.scoring import Scoring
 from recsys.signal_scores import peers_of, top_of_sparse
 
 

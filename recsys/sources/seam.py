@@ -7,7 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from recsys.scoring import Proposals, Scoring
+from recsys.pairs import NOTHING, Proposals
+from recsys.scoring import Scoring
 
 SIDE = 3  # what only rounds off a list gives a third of what it is asked for
 
@@ -29,8 +30,9 @@ def joined(parts: Iterable[Proposals]) -> Proposals:
     """Several proposals as one; a product may stand in it more than once."""
     found = list(parts)
     if not found:
-        empty = np.zeros(0, dtype=np.int32)
-        return Proposals(empty, empty, np.zeros(0, dtype=np.float32))
+        return NOTHING
+    if len(found) == 1:
+        return found[0]
     return Proposals(
         np.concatenate([p.owner for p in found]),
         np.concatenate([p.product for p in found]),

@@ -15,8 +15,8 @@ from small_model import town
 from valued_model import valued_model
 
 from recsys.pair_features import feature_names, pair_features
+from recsys.pairs import Pairs
 from recsys.ranking import scoring_of
-from recsys.scoring import Pairs
 
 ROOT = Path(__file__).parents[2]
 WORDS = ("list_price", "crossed", "discount", "sales", "commission", "sponsor", "advert")

@@ -5,8 +5,9 @@ import pytest
 from small_model import large_town, small_model
 
 from recsys.candidates import NO_SOURCE, given, propose
+from recsys.pairs import Proposals, places_within
 from recsys.ranking import scoring_of
-from recsys.scoring import Proposals, Scoring, places_within
+from recsys.scoring import Scoring
 from recsys.sources import SOURCES
 
 

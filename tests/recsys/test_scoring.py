@@ -10,11 +10,12 @@ from hypothesis.extra.numpy import arrays
 from scipy import sparse
 from small_model import large_town, small_model, town
 
-from recsys import scoring as scoring_module
+from recsys import pairs as pairs_module
+from recsys.operator_scores import GraphScores, top_of_table
 from recsys.operators import GraphOperator
 from recsys.pair_features import CIRCLE_FEATURES, feature_names, pair_features
+from recsys.pairs import Pairs, values_at
 from recsys.ranking import score_pairs, scoring_of
-from recsys.scoring import GraphScores, Pairs, top_of_table, values_at
 
 CELLS = arrays(np.float32, (5, 7), elements=st.sampled_from([0.0, 0.0, -1.0, 0.5, 0.5, 2.0, 3.0]))
 MODEL = small_model(large_town())
@@ -39,12 +40,12 @@ def test_the_top_of_a_row_is_the_sorted_positive_row(cells: np.ndarray, n: int) 
 @given(cells=CELLS)
 @settings(max_examples=30, deadline=None)
 def test_values_are_looked_up_alike_in_dense_and_sparse(cells: np.ndarray, max_dense: int) -> None:
-    before = scoring_module.MAX_DENSE_VALUES
-    scoring_module.MAX_DENSE_VALUES = max_dense
+    before = pairs_module.MAX_DENSE_VALUES
+    pairs_module.MAX_DENSE_VALUES = max_dense
     try:
         found = values_at(sparse.csr_array(cells), every_pair(5, 7))
     finally:
-        scoring_module.MAX_DENSE_VALUES = before
+        pairs_module.MAX_DENSE_VALUES = before
     assert found.reshape(5, 7).tolist() == cells.tolist()
 
 

@@ -16,10 +16,10 @@ from recsys.groups import fill_chance
 from recsys.model import Model
 from recsys.model_files import model_of, write_model
 from recsys.pair_features import SIGNAL_FEATURES, feature_names, pair_features
+from recsys.pairs import Pairs
 from recsys.ranker import Blend
 from recsys.ranking import scoring_of
 from recsys.recommend import recommend
-from recsys.scoring import Pairs
 from recsys.signals import LAYOUT, Signals, present
 from recsys.snapshot import Snapshot, SnapshotWriter, open_snapshot
 from recsys.sources import SOURCES

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.opening import Open
-from recsys.scoring import BLOCK, places_within, top_of_table
+from recsys.operator_scores import BLOCK, top_of_table
+from recsys.pairs import places_within
 from recsys.sparse import Csr, csr_of_parts
 
 

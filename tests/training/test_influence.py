@@ -15,8 +15,8 @@ from features.share_outcomes import ShareOutcomes
 from features.window import open_window
 from recsys.category_tree import levels_of
 from recsys.influence import influence_at
+from recsys.pairs import Pairs
 from recsys.ranking import scoring_of
-from recsys.scoring import Pairs
 from recsys.signals import Signals
 from recsys.sparse import CsrView
 from training.config import config_from
