@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import isnan
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import nbdtrik, pdtrik
+from scipy.special import betaincinv, gammainccinv, nbdtrik, pdtrik
 
 from recsys.domain import Expected, Spread, Target
 from recsys.model import NO_PRICE, Model
@@ -16,6 +17,7 @@ Floats = npt.NDArray[np.float32]
 Figures = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int32]
 
+LONGEST_TABLE = 64  # counts up to which the ends are looked up
 ENDS = (0.1, 0.9)  # eight times in ten the count lies between these quantiles
 
 
@@ -32,8 +34,8 @@ def expected_of(model: Model, target: Target, score: Floats, product: Rows) -> l
         return [None] * len(score)
     mean = calibration.expected_at(score).astype(np.float64)
     most = 1.0 if target == "self" else np.inf
-    kept = _spreads(mean, calibration.spread, most)
-    buyers = _spreads(mean / _keeps(model, product), calibration.spread, most)
+    both = _spreads(np.concatenate([mean, mean / _keeps(model, product)]), calibration.spread, most)
+    kept, buyers = both[: len(mean)], both[len(mean) :]
     earnings = kept * _earned(model, product)[:, None]
     columns = (part.tolist() for part in (kept, buyers, earnings))
     return [
@@ -48,11 +50,29 @@ def quantiles(mean: Figures, spread: float) -> Figures:
     Of counts with these means, float64 (n,), and variance mean + spread · mean²; float64 (n, 2), 0 for a mean
     of 0.
     """
-    at = mean[:, None]
-    k = 1.0 / spread if spread > 0 else np.inf
-    found = nbdtrik(ENDS, k, k / (k + at)) if spread > 0 else pdtrik(ENDS, at)
-    counts: Figures = np.ceil(np.maximum(np.nan_to_num(found) - 1e-9, 0.0))
-    return np.where(at > 0, counts, 0.0)
+    limits = _means_up_to_which(spread)
+    found = np.column_stack([np.searchsorted(means, mean).astype(np.float64) for means in limits])
+    beyond = (found == LONGEST_TABLE).any(axis=1)
+    if beyond.any():
+        at, k = mean[beyond, None], 1.0 / spread if spread > 0 else np.inf
+        exact = nbdtrik(ENDS, k, k / (k + at)) if spread > 0 else pdtrik(ENDS, at)
+        found[beyond] = np.ceil(np.maximum(np.nan_to_num(exact) - 1e-9, 0.0))
+    found[np.isnan(mean)] = 0.0
+    return found
+
+
+@lru_cache(maxsize=16)
+def _means_up_to_which(spread: float) -> tuple[Figures, ...]:
+    """For each end, the mean up to which a count of 0, 1, 2 … is enough; float64 (LONGEST_TABLE,), rising.
+
+    P(count ≤ c) falls with the mean; it is the end's chance where the mean is one of these.
+    """
+    count = np.arange(LONGEST_TABLE) + 1.0
+    if spread <= 0:
+        return tuple(np.asarray(gammainccinv(count, end), dtype=np.float64) for end in ENDS)
+    k = 1.0 / spread
+    chances = [betaincinv(k, count, end) for end in ENDS]
+    return tuple(k * (1.0 - chance) / chance for chance in chances)
 
 
 def _spreads(mean: Figures, spread: float, most: float) -> Figures:

@@ -14,6 +14,11 @@ from recsys.value import BADGES, NO_UNIT, UNITS, chance_above_zero
 
 Floats = npt.NDArray[np.float32]
 NONE = -1.0  # what stands where there is no evidence
+SUMMARY = (
+    "value_score", "value_low", "quality", "quality_low", "return_rate", "n_mature", "n_comparables",
+    "price_percentile", "badge",
+)  # fmt: skip
+COUNTS = ("n_mature", "n_comparables")
 PRODUCT_ARRAYS = (
     "value_score", "value_low", "quality", "quality_low", "return_rate", "n_mature", "n_comparables",
     "price_percentile", "badge", "worth", "worth_spread", "price", "quantity", "unit", "low_30", "median_30",
@@ -71,13 +76,20 @@ class GoodValue:
 
 def summary(value: GoodValue, row: int) -> dict[str, Any]:
     """The good value of one product in a few figures; None where there is no evidence."""
-    return {
-        "value_score": known(value.value_score[row]), "value_low": known(value.value_low[row]),
-        "quality": known(value.quality[row]), "quality_low": known(value.quality_low[row]),
-        "return_rate": known(value.return_rate[row]), "n_mature": int(value.n_mature[row]),
-        "n_comparables": int(value.n_comparables[row]),
-        "price_percentile": known(value.price_percentile[row]), "badge": value.badge_of(row),
-    }  # fmt: skip
+    return summaries(value, np.array([row]))[0]
+
+
+def summaries(value: GoodValue, rows: npt.NDArray[np.integer[Any]]) -> list[dict[str, Any]]:
+    """The same of several products."""
+    columns: list[list[Any]] = []
+    for name in SUMMARY:
+        figures = getattr(value, name)[rows].tolist()
+        if name == "badge":
+            figures = [BADGES[badge] for badge in figures]
+        elif name not in COUNTS:
+            figures = [None if figure < 0 else figure for figure in figures]
+        columns.append(figures)
+    return [dict(zip(SUMMARY, figures, strict=True)) for figures in zip(*columns, strict=True)]
 
 
 def arithmetic(value: GoodValue, row: int) -> dict[str, Any]:

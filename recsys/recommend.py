@@ -13,13 +13,14 @@ from recsys.domain import MAX_PICKS_PER_REPLY, Expected, Offer, Pick, Query, Rep
 from recsys.errors import QueryError
 from recsys.expected import expected_of
 from recsys.exploration import Shown, shown
-from recsys.good_value import summary
-from recsys.model import NO_PRICE, Model
+from recsys.good_value import summaries
+from recsys.grounds import grounds_of
+from recsys.model import NO_PRICE, Model, Products
 from recsys.model_files import model_of
 from recsys.pairs import places_within
 from recsys.profiles import OWN, RUNGS
 from recsys.ranking import Ranked, chunk_size, rank, scoring_of
-from recsys.reasons import Subject, reasons_for
+from recsys.reasons import reasons_for
 from recsys.scoring import Scoring
 from recsys.snapshot import Snapshot
 from recsys.sources import SOURCES, Source
@@ -60,11 +61,7 @@ def recommend(snapshot: Snapshot, query: Query) -> Reply:
     ranked = rank(scoring, query, candidates)
     rung = int(scoring.profiles.rung[0])
     places = shown(model, query, ranked.product)
-    expected = _expected(scoring, ranked, [place.at for place in places])
-    picks = tuple(
-        _pick(scoring, ranked, owner_row, place, position, brings)
-        for position, (place, brings) in enumerate(zip(places, expected, strict=True), start=1)
-    )
+    picks = _picks(scoring, ranked, owner_row, places)
     return Reply(
         query.owner_id, query.target, picks,
         fallback=None if rung == OWN else RUNGS[rung],
@@ -108,25 +105,38 @@ def _named(model: Model, product_ids: Sequence[str]) -> Candidates:
     return given(np.zeros(len(product), dtype=np.int32), product)
 
 
-def _pick(
-    scoring: Scoring, ranked: Ranked, owner_row: int, place: Shown, position: int, expected: Expected | None
-) -> Pick:
-    products, at = scoring.model.products, place.at
-    row = int(ranked.product[at])
-    source = SOURCE_NAMES[ranked.source[at]] if ranked.source[at] >= 0 else OWN_LIST
-    subject = Subject(0, owner_row, row, scoring.profiles.target, source)
-    price = int(products.price_minor[row])
-    offer = None
-    if price != NO_PRICE and products.currency_row[row] >= 0:
-        offer = Offer(price, products.currencies[int(products.currency_row[row])])
-    value = scoring.model.value
-    figures = None if value is None else summary(value, row)
-    return Pick(
-        products.ids[row], products.titles[row], products.categories[int(products.category_row[row])],
-        offer, position, float(ranked.score[at]), source, reasons_for(scoring, subject), place.propensity,
-        value_score=None if figures is None else figures["value_score"], good_value=figures,
-        expected=expected,
+def _picks(scoring: Scoring, ranked: Ranked, owner_row: int, places: list[Shown]) -> tuple[Pick, ...]:
+    """What stands at these places of the ranked, told for the reply."""
+    model, products = scoring.model, scoring.model.products
+    at = [place.at for place in places]
+    rows = ranked.product[at]
+    grounds = grounds_of(scoring, owner_row, rows)
+    figures = [None] * len(at) if model.value is None else summaries(model.value, rows)
+    columns = zip(
+        rows.tolist(), products.ids.take(rows), products.titles.take(rows),
+        products.categories.take(products.category_row[rows]), _offers(products, rows),
+        ranked.score[at].tolist(), ranked.source[at].tolist(), figures,
+        _expected(scoring, ranked, at), places, strict=True,
     )  # fmt: skip
+    picks = []
+    for position, (row, *told) in enumerate(columns, start=1):
+        id_, title, category, offer, score, found_by, value, brings, place = told
+        source = SOURCE_NAMES[found_by] if found_by >= 0 else OWN_LIST
+        pick = Pick(
+            id_, title, category, offer, position, score, source,
+            reasons_for(model, grounds, row, source), place.propensity,
+            value_score=None if value is None else value["value_score"], good_value=value, expected=brings,
+        )  # fmt: skip
+        picks.append(pick)
+    return tuple(picks)
+
+
+def _offers(products: Products, rows: npt.NDArray[np.int32]) -> list[Offer | None]:
+    prices, currencies = products.price_minor[rows].tolist(), products.currency_row[rows].tolist()
+    return [
+        Offer(price, products.currencies[currency]) if price != NO_PRICE and currency >= 0 else None
+        for price, currency in zip(prices, currencies, strict=True)
+    ]
 
 
 def _expected(scoring: Scoring, ranked: Ranked, at: list[int]) -> list[Expected | None]:

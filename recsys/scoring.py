@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from recsys.index import ProductIndex
 from recsys.model import Model
@@ -16,7 +15,7 @@ from recsys.operator_scores import EmbeddingScores, GraphScores, OperatorScores,
 from recsys.operators import FactorOperator, GraphOperator, Operator, ProfileKind, row_sums, scaled
 from recsys.pairs import Floats, Pairs, Proposals, Rows, places_within, values_at
 from recsys.profiles import Profiles
-from recsys.sparse import Csr, CsrView, rows_of, with_values
+from recsys.sparse import Csr, rows_of, with_values
 
 T = TypeVar("T")
 
@@ -74,27 +73,6 @@ class Scoring:
         return self.once(
             ("scaled", kind, length_power), lambda: scaled(self.profiles.of_kind(kind), length_power)
         )
-
-    def entries_of(self, view: CsrView, name: str, owner_row: int) -> Mapping[int, int]:
-        """Column → whole number of one owner's row in a view: "data" or a further column."""
-
-        def build() -> Mapping[int, int]:
-            span = view.span(owner_row)
-            values = view.data if name == "data" else view.extra[name]
-            return dict(zip(view.indices[span].tolist(), map(int, values[span].tolist()), strict=True))
-
-        return self.once((id(view), name, owner_row), build)
-
-    def in_profile(self, at: int) -> npt.NDArray[np.bool_]:
-        """Which products one owner of the chunk has in her profile: bool (n_products,)."""
-
-        def build() -> npt.NDArray[np.bool_]:
-            orders = self.profiles.orders
-            found = np.zeros(self.model.n_products, dtype=bool)
-            found[orders.indices[orders.indptr[at] : orders.indptr[at + 1]]] = True
-            return found
-
-        return self.once(("profile", at), build)
 
     @cached_property
     def circle_interests(self) -> Floats | None:
