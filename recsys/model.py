@@ -22,7 +22,7 @@ from recsys.domain import Target
 from recsys.errors import SnapshotError
 from recsys.good_value import GoodValue
 from recsys.ids import IdList
-from recsys.index import EXACT_UP_TO, Lists, ProductIndex, build_index
+from recsys.index import EXACT_UP_TO, PROBED_OF_CONTENT, Lists, ProductIndex, build_index
 from recsys.insights import Insights
 from recsys.list_rules import ListRules, rules_of
 from recsys.opening import Pool
@@ -178,6 +178,8 @@ class Model:
             self.cold_standing.prepare()
         if self.value is not None:
             _ = self.gain
+        if self.usual_worth is not None:
+            _ = self.by_usual_worth
 
     @cached_property
     def _lengths(self) -> dict[str, npt.NDArray[np.float32]]:
@@ -213,7 +215,7 @@ class Model:
     def cold_index(self) -> ProductIndex:
         """The products' content to be searched; where there are inverted lists, they hold cold ones alone."""
         assert self.signals.content is not None
-        return build_index(self.signals.content, self.lists.get(CONTENT))
+        return build_index(self.signals.content, self.lists.get(CONTENT), PROBED_OF_CONTENT)
 
     @cached_property
     def sold_out(self) -> npt.NDArray[np.bool_] | None:
@@ -241,6 +243,19 @@ class Model:
         """float32 (n_products,): good value of each kept order. Only where `value` is given."""
         assert self.value is not None
         return gain_of(self.value, self.rules.cost_of_spoiled_tie)
+
+    @cached_property
+    def usual_worth(self) -> npt.NDArray[np.float32] | None:
+        """float32 (n_products,): good value of a usual owner's share of each; None where nothing tells."""
+        kept = self.signals.usual_kept
+        return None if kept is None or self.value is None else kept * self.gain
+
+    @cached_property
+    def by_usual_worth(self) -> npt.NDArray[np.int32]:
+        """The rows of the products whose usual share is worth something, the best first; int32."""
+        assert self.usual_worth is not None
+        order = np.argsort(-self.usual_worth, kind="stable").astype(np.int32)
+        return order[self.usual_worth[order] > 0]
 
     @cached_property
     def no_good_value(self) -> npt.NDArray[np.bool_] | None:

@@ -17,14 +17,11 @@ from recsys.model import NO_PRICE, Model
 from recsys.operator_scores import OperatorScores
 from recsys.operators import row_sums
 from recsys.pairs import Pairs, divided, values_at
-from recsys.scoring import Scoring
+from recsys.scoring import INTEREST_FEATURE, RELATIVE, Scoring
 from recsys.signal_scores import content_at, peers_of, rebuy_of
 
 Floats = npt.NDArray[np.float32]
 Column = Callable[[Scoring, Pairs], Floats]
-
-RELATIVE = "_relative"
-INTEREST_FEATURE = "interest"
 
 
 def feature_names(model: Model) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ class Signals:
     group_shift: Floats | None = None  # (n_owners,) added to that rate for her circle
     one_short: CsrView | None = None  # owners × products: her open groups; extra required, expire_time µs
     share_rate: Floats | None = None  # (n_owners,) log kept orders per share of hers
+    usual_kept: Floats | None = None  # (n_products,) kept orders that one share of a usual owner brings
     share_pull: Floats | None = None  # (n_products,) log of how much more than her others a share brings
     influence: CsrView | None = None  # owners × categories: log lift of her shares against the node above
 
@@ -72,6 +73,7 @@ LAYOUT: dict[str, tuple[Any, ...]] = {
     "group_shift": ("array", ("owners",)),
     "one_short": ("csr", "owners", "products"),
     "share_rate": ("array", ("owners",)),
+    "usual_kept": ("array", ("products",)),
     "share_pull": ("array", ("products",)),
     "influence": ("csr", "owners", "categories"),
 }

@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from recsys.index import EXACT_UP_TO
 from recsys.model import Model
-from recsys.pair_features import INTEREST_FEATURE, PROFILE_FEATURES, RELATIVE
+from recsys.pair_features import PROFILE_FEATURES
 from recsys.ranker import BoostedTrees
+from recsys.scoring import INTEREST_FEATURE, RELATIVE
 from training.examples import Examples
 from training.share_examples import ShareExamples
 

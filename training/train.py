@@ -33,6 +33,7 @@ from training.inputs import Inputs
 from training.insights import insights
 from training.learn import SeenAs, fold_count, held_out_folds, learn_rankers, past_moments
 from training.read_inputs import read_inputs
+from training.usual_share import usual_kept
 
 Say = Callable[[str], None]
 RUN_CARD = "run-card.json"
@@ -128,7 +129,9 @@ def fit_model(
         n_pasts = config.ranker.n_moments
     has_circle = bool(len(inputs.circle.row)) if seen_as else None
     learned = learn_rankers(model, pasts, n_pasts, config, n_threads, say, seen_as, has_circle)
-    return replace(model, rankers=learned.rankers, calibrations=learned.calibrations), learned.off
+    model = replace(model, rankers=learned.rankers, calibrations=learned.calibrations)
+    usual = usual_kept(model, config.run.seed)
+    return replace(model, signals=replace(model.signals, usual_kept=usual)), learned.off
 
 
 def _counts(inputs: Inputs) -> dict[str, int]:

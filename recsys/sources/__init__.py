@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recsys.sources.best_value import BestValue
 from recsys.sources.circle import Circle
 from recsys.sources.co_purchase import CoPurchase
 from recsys.sources.content import Content
@@ -21,6 +22,7 @@ SOURCES: tuple[Source, ...] = (
     Taste(),
     Circle(),
     Popular(),
+    BestValue(),
     Rising(),
     RebuyDue(),
     NewProven(),

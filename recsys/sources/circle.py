@@ -6,7 +6,7 @@ import numpy as np
 
 from recsys.operator_scores import nearest
 from recsys.pairs import Proposals
-from recsys.scoring import Scoring
+from recsys.scoring import INTEREST_FEATURE, Scoring
 from recsys.sources.seam import joined
 
 
@@ -18,7 +18,7 @@ class Circle:
     def propose(self, scoring: Scoring, n: int) -> Proposals:
         """About n products per owner, shared out evenly over her circle's interests."""
         interests = scoring.circle_interests
-        if interests is None:
+        if interests is None or not scoring.listens_to(INTEREST_FEATURE):
             return joined(())
         n_owners, n_interests, n_factors = interests.shape
         vectors = np.ascontiguousarray(interests.reshape(n_owners * n_interests, n_factors))

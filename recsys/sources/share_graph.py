@@ -15,5 +15,7 @@ class ShareGraph:
     def propose(self, scoring: Scoring, n: int) -> Proposals:
         """The n best products of each operator over evidence."""
         model = scoring.model
-        operators = (*model.walked("evidence"), *model.searched("evidence"))
+        searched = model.searched("evidence")
+        walked = [o for o in model.walked("evidence") if scoring.listens_to(o.name) or not searched]
+        operators = (*walked, *searched)
         return joined(scoring.top(operator, n) for operator in operators)

@@ -67,6 +67,7 @@ def signals(**more: Any) -> Signals:
         "one_short": cells(3, {(2, 11): 1.0}, required=(3, np.int32), expire_time=(LATER_US, np.int64)),
         "share_rate": np.array([0.0, -0.5, 0.25], np.float32),
         "share_pull": column(k9=0.75),
+        "usual_kept": column(k9=0.5),
         "influence": csr_view({(2, row): 0.5 for row in range(5)}, (3, 5)),
     }
     return Signals(**{**whole, **more})

@@ -9,9 +9,10 @@ import pytest
 from small_model import small_model, town
 from test_learn_shares import LEARNER, NAMES, orders, part
 
-from recsys.pair_features import INTEREST_FEATURE, feature_names, pair_features
+from recsys.pair_features import feature_names, pair_features
 from recsys.pairs import Pairs
 from recsys.ranking import score_pairs, scoring_of
+from recsys.scoring import INTEREST_FEATURE
 from training import idle
 from training.config import Config
 from training.fit_ranker import fit_ranker
