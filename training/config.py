@@ -59,9 +59,9 @@ class RankerPlan:
     moment_days: float = 30.0
     n_negatives: int = 50
     max_pairs: int = 600_000
-    n_trees: int = 80
+    n_trees: int = 60
     n_leaves: int = 15
-    learning_rate: float = 0.12
+    learning_rate: float = 0.16
     min_examples: int = 200
 
 
