@@ -24,6 +24,7 @@ from recsys.sparse import Csr, CsrView, csr_of_parts, rows_of
 
 Gate = Mask | Csr  # products closed for all: bool (n_products,); or pairs closed: owners × products, 1 each
 
+WORTH_SHARING = frozenset(("no_good_value", "parity"))  # gates for what she shares alone
 SHARE_COOL_DOWN_DAYS = 14
 MICROSECONDS_PER_DAY = 86_400_000_000
 
@@ -32,6 +33,8 @@ def gates(model: Model, profiles: Profiles, query: Query) -> Mapping[str, Gate]:
     """Each gate that closes anything. The same query settings hold for all owners of the chunk."""
     products = model.products
     closed: dict[str, Gate] = dict(model.standing_gates)
+    if profiles.target == "self":  # what she would buy herself is not what her name should stand for
+        closed = {name: gate for name, gate in closed.items() if name not in WORTH_SHARING}
     shared = _shared_recently(model, profiles, query)
     if shared is not None:
         closed["shared_recently"] = shared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from small_model import AS_OF, small_model, town
 from valued_model import value_of, valued_model
 
 from recsys import ranking
-from recsys.domain import Query, Reply
+from recsys.domain import Query, Reply, Target
+from recsys.gates import gates
 from recsys.list_rules import ListRules
 from recsys.model_files import model_of, write_model
+from recsys.ranking import scoring_of
 from recsys.recommend import recommend
 from recsys.share_value import dearer_than_elsewhere, gain_of, no_good_value
 from recsys.snapshot import open_snapshot
@@ -107,6 +110,18 @@ def test_what_a_stranger_gets_for_less_is_never_picked(tmp_path: Path) -> None:
     assert "n1" not in ids(reply)
     assert reply.left_out == {"parity": 1}
     assert reply.shorter_because == "parity"
+
+
+def test_what_she_would_buy_herself_is_hers_to_judge() -> None:
+    figures = {"value_score": single(0.05), **changed(public_price=("n1", 599.0))}
+    model = replace(MODEL, value=value_of(MODEL, **figures))
+
+    def worth_gates(target: Target) -> set[str]:
+        profiles = scoring_of(model, np.zeros(1, np.int32), target).profiles
+        return {"no_good_value", "parity"} & gates(model, profiles, Query("o", target=target)).keys()
+
+    assert worth_gates("circle") == {"no_good_value", "parity"}
+    assert worth_gates("self") == set()
 
 
 def test_fewer_is_an_answer(tmp_path: Path) -> None:
