@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from serving.errors import install_error_handlers
 from serving.logs import write_logs_to_stderr
 from serving.metrics import Metrics
+from serving.reply_cache import ReplyCache
 from serving.request_log import RequestLog
 from serving.routes_operation import operation_router
 from serving.routes_picks import picks_router
@@ -39,6 +40,7 @@ def create_app(settings: Settings, open_snapshot: Callable[[Path], Served] = ope
         settings,
         SnapshotKeeper(settings.snapshots, open_snapshot),
         Metrics(multiprocess=settings.n_workers > 1),
+        ReplyCache(settings.reply_cache_mb << 20),
     )
     app = FastAPI(
         title="Sharepicks",

@@ -6,7 +6,6 @@ before this module is first imported; a scrape of any worker then shows the sum 
 
 from __future__ import annotations
 
-from collections import Counter as Tally
 from datetime import datetime
 
 from prometheus_client import (
@@ -20,7 +19,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from recsys.domain import Reply
+from serving.reply_cache import KeptReply
 from serving.snapshots import Outcome, Served
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -46,6 +45,10 @@ class Metrics:
             "sharepicks_fallbacks", "Replies to owners the snapshot does not know, by step of the ladder",
             ["fallback"], registry=registry,
         )  # fmt: skip
+        self._replies = Counter(
+            "sharepicks_replies", "Lists given, by whether they were computed for the request", ["origin"],
+            registry=registry,
+        )  # fmt: skip
         self._short = Counter(
             "sharepicks_short_replies", "Replies with fewer picks than asked for", registry=registry
         )
@@ -70,14 +73,15 @@ class Metrics:
         """Count one request; `route` is the template, never the path that came."""
         self._seconds.labels(route, str(status)).observe(seconds)
 
-    def reply_given(self, reply: Reply, n_asked: int) -> None:
+    def reply_given(self, reply: KeptReply, *, from_cache: bool) -> None:
         """Count the picks of one reply by source, and what was special about it."""
-        for source, n_picks in Tally(pick.source for pick in reply.picks).items():
+        for source, n_picks in reply.picks_by_source.items():
             self._picks.labels(source).inc(n_picks)
         if reply.fallback is not None:
             self._fallbacks.labels(reply.fallback).inc()
-        if len(reply.picks) < n_asked:
+        if reply.is_short:
             self._short.inc()
+        self._replies.labels("cache" if from_cache else "computed").inc()
 
     def snapshot_looked_at(self, outcome: Outcome, served: Served | None) -> None:
         """Count what became of a candidate and show which snapshot serves."""

@@ -7,6 +7,7 @@ The endpoints are async and answer inline: a thread pool would cost more than th
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,8 +18,10 @@ from features.contract import CHANNELS
 from recsys.domain import MAX_PICKS_PER_REPLY, Query
 from serving.described import NO_STORE, errors, in_query, path_id
 from serving.gate import check_fields, choice, ids, read_json, read_path_id, read_query, text, whole
-from serving.replies import RecommendBody, reply_bytes
+from serving.replies import RecommendBody, reply_rest, with_request_id
+from serving.reply_cache import KeptReply
 from serving.service import Service
+from serving.snapshots import Served
 
 MAX_RANKED = 1000
 MAX_PRICE_MINOR = 10**12
@@ -98,8 +101,19 @@ def picks_router(service: Service) -> APIRouter:
 def _answer(service: Service, request: Request, query: Query) -> Response:
     served = service.served_to(request)
     request_id = secrets.token_hex(16)
-    query = replace(query, seed=int(request_id, 16))  # so that the draw of a reply can be told from its id
-    reply = served.recommend(query)
-    service.metrics.reply_given(reply, query.n)
-    body = reply_bytes(reply, request_id, served.snapshot_id, query.as_of or served.as_of)
-    return Response(body, headers=NO_STORE, media_type="application/json")
+    kept = service.replies.get(served.snapshot_id, query)
+    from_cache = kept is not None
+    if kept is None:
+        seed = int(request_id, 16)  # so that the draw of a reply can be told from its id
+        kept = _kept(served, query, seed)
+        if not served.draws and query.product_ids is None:  # her own list may be long and is rarely the same
+            service.replies.keep(served.snapshot_id, query, kept)
+    service.metrics.reply_given(kept, from_cache=from_cache)
+    return Response(with_request_id(request_id, kept.rest), headers=NO_STORE, media_type="application/json")
+
+
+def _kept(served: Served, query: Query, seed: int) -> KeptReply:
+    reply = served.recommend(replace(query, seed=seed))
+    rest = reply_rest(reply, served.snapshot_id, query.as_of or served.as_of)
+    picks_by_source = Counter(pick.source for pick in reply.picks)
+    return KeptReply(rest, picks_by_source, reply.fallback, len(reply.picks) < query.n)

@@ -8,6 +8,7 @@ from fastapi import Request
 
 from serving.errors import ServiceError
 from serving.metrics import Metrics
+from serving.reply_cache import ReplyCache
 from serving.settings import Settings
 from serving.snapshots import Served, SnapshotKeeper
 
@@ -16,11 +17,12 @@ SNAPSHOT_ID = "sharepicks.snapshot_id"  # key in the request's scope: the snapsh
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The settings, the serving snapshot and the counters of one app."""
+    """The settings, the serving snapshot, the counters and the kept replies of one app."""
 
     settings: Settings
     keeper: SnapshotKeeper
     metrics: Metrics
+    replies: ReplyCache
 
     def served_to(self, request: Request) -> Served:
         """The snapshot that answers this request, noted for the log; ServiceError not_ready without one.

@@ -14,6 +14,7 @@ DEFAULT_SNAPSHOTS = Path("snapshots")
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 MAX_WORKERS = 64
+MAX_CACHE_MB = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,14 @@ class Settings:
 
     `snapshots`: one snapshot folder or a registry folder. `poll_every_s`: how often the pointer is read.
     `body_within_s`: how long a request body may take to arrive. `n_workers`: server processes.
+    `reply_cache_mb`: what each process may keep of the replies it gave; 0 keeps none.
     """
 
     snapshots: Path = DEFAULT_SNAPSHOTS
     poll_every_s: float = 1.0
     body_within_s: float = 10.0
     n_workers: int = 1
+    reply_cache_mb: int = 64
 
     def __post_init__(self) -> None:
         if not 0 < self.poll_every_s <= 3600:
@@ -36,6 +39,8 @@ class Settings:
             raise ConfigError(f"body_within_s must be above 0 and at most 300; got {self.body_within_s}")
         if not 1 <= self.n_workers <= MAX_WORKERS:
             raise ConfigError(f"workers must be 1 to {MAX_WORKERS}; got {self.n_workers}")
+        if not 0 <= self.reply_cache_mb <= MAX_CACHE_MB:
+            raise ConfigError(f"reply_cache_mb must be 0 to {MAX_CACHE_MB}; got {self.reply_cache_mb}")
 
     def to_environment(self) -> dict[str, str]:
         """The same settings as variables, for the worker processes."""
@@ -44,6 +49,7 @@ class Settings:
             PREFIX + "POLL_EVERY_S": repr(self.poll_every_s),
             PREFIX + "BODY_WITHIN_S": repr(self.body_within_s),
             PREFIX + "WORKERS": str(self.n_workers),
+            PREFIX + "REPLY_CACHE_MB": str(self.reply_cache_mb),
         }
 
 
@@ -54,6 +60,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         poll_every_s=_number(environment, "POLL_EVERY_S", 1.0),
         body_within_s=_number(environment, "BODY_WITHIN_S", 10.0),
         n_workers=int(_number(environment, "WORKERS", 1)),
+        reply_cache_mb=int(_number(environment, "REPLY_CACHE_MB", 64)),
     )
 
 

@@ -38,11 +38,13 @@ class Served:
     explain_value: Callable[[str], Mapping[str, Any] | None] = lambda _product_id: None
     supplier_insights: Callable[[str, int], Mapping[str, Any] | None] = lambda _supplier_id, _n: None
     demand: Callable[[int], list[dict[str, Any]]] = lambda _n: []
+    draws: bool = False  # whether a reply hangs on its seed, as exploration slots make it
 
 
 def open_served(path: Path) -> Served:
     """The snapshot of a folder, verified and able to answer; SnapshotError when it is not."""
     from recsys.explain_value import explain_value
+    from recsys.model_files import model_of
     from recsys.recommend import recommend
     from recsys.snapshot import open_snapshot
     from recsys.supplier_report import SupplierReport
@@ -52,7 +54,7 @@ def open_served(path: Path) -> Served:
     as_of = read_as_of(manifest.fields.get("as_of"), path)
     served = Served(
         manifest.snapshot_id, as_of, partial(recommend, snapshot), partial(explain_value, snapshot),
-        suppliers.insights, suppliers.demand,
+        suppliers.insights, suppliers.demand, model_of(snapshot).rules.exploration_slots > 0,
     )  # fmt: skip
     known = snapshot.ids("owners")
     trials = ["a newcomer", *(known[row] for row in range(0, len(known), len(known) // N_TRIALS + 1))]

@@ -37,8 +37,12 @@ def recommend_latest(query: Query) -> Reply:
 
 def main() -> None:
     """Serve argv[1] on a free port of loopback, and print the address first."""
-    opener = open_shared if "--shared" in sys.argv else open_fake
-    settings = Settings(snapshots=Path(sys.argv[1]), poll_every_s=0.005, body_within_s=0.5)
+    shared = "--shared" in sys.argv
+    opener = open_shared if shared else open_fake
+    settings = Settings(
+        snapshots=Path(sys.argv[1]), poll_every_s=0.005, body_within_s=0.5,
+        reply_cache_mb=0 if shared else 64,  # a kept reply is right, and would hide the fault
+    )  # fmt: skip
     write_logs_to_stderr()
     listener = listen("127.0.0.1", 0)
     sys.stdout.write(f"serving {address_of(listener)}\n")
