@@ -66,7 +66,9 @@ class OneErrorBody(H11Protocol):
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one. UsageError when the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # the protocol by name: asyncio switches Nagle's algorithm off only where it stands, and a reply to a
+    # connection that stays open would else wait 40 ms for an acknowledgement
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
