@@ -27,6 +27,7 @@ from fastapi import Response
 N_CONNECTIONS = 16
 WARM_UP = 1_000
 READY_WITHIN_S = 60
+COMMAND = "from recsys.cli import main; main()"  # `sharepicks`, of this environment
 REQUEST = "GET {} HTTP/1.1\r\nhost: localhost\r\n\r\n"
 LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
@@ -38,50 +39,45 @@ def main() -> None:
     parser.add_argument("snapshot", type=Path)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--owners", type=int, default=500)
-    parser.add_argument("--serve", choices=("bare", "service"), help=argparse.SUPPRESS)
+    parser.add_argument("--serve-bare", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.serve:
-        _serve(asked.serve, asked.snapshot)
+    if asked.serve_bare:
+        _serve_bare(asked.snapshot)
         return
     from recsys.snapshot import open_snapshot
 
     ids = open_snapshot(asked.snapshot, verify=False).ids("owners")
     paths = [f"/v1/owners/{quote(ids[row], safe='')}/recommend" for row in range(min(len(ids), 20_000))]
     kept, cold = paths[: asked.owners], paths[asked.owners :]
-    bare = _measured("bare", asked.snapshot, cycle(kept), asked.seconds)
-    rows = [("bare route", bare)]
-    rows.append(("kept replies", _measured("service", asked.snapshot, cycle(kept), asked.seconds)))
-    rows.append(("cold replies", _measured("service", asked.snapshot, iter(cold), asked.seconds, warm_up=20)))
+    bare_route = [__file__, str(asked.snapshot), "--serve-bare"]
+    service = ["-c", COMMAND, "serve", "--snapshots", str(asked.snapshot), "--port", "0"]
+    bare = _measured(bare_route, cycle(kept), asked.seconds)
+    rows = [
+        ("bare route", bare),
+        ("kept replies", _measured(service, cycle(kept), asked.seconds)),
+        ("cold replies", _measured(service, iter(cold), asked.seconds, warm_up=20)),
+    ]
     for name, rate in rows:
         sys.stdout.write(f"{name:14}{rate:10,.0f} requests/s   {rate / bare:.2f} of bare\n")
 
 
 def _measured(
-    kind: str, snapshot: Path, paths: Iterator[str], seconds: float, warm_up: int = WARM_UP
+    arguments: Sequence[str], paths: Iterator[str], seconds: float, warm_up: int = WARM_UP
 ) -> float:
-    """Requests per second of a server of its own, ended by its own process id."""
-    command = [sys.executable, __file__, str(snapshot), "--serve", kind]
+    """Requests per second of a server of its own, which prints its address; ended by its own process id."""
+    command = [sys.executable, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         try:
             assert server.stdout is not None
             address = urlsplit(server.stdout.readline().split()[1])
+            listens_at = (address.hostname or "", address.port or 0)
             connections = [
-                _connected(address.hostname or "", address.port or 0) for _ in range(N_CONNECTIONS)
+                socket.create_connection(listens_at, timeout=READY_WITHIN_S) for _ in range(N_CONNECTIONS)
             ]
             _asked(connections, paths, n=warm_up)
             return _asked(connections, paths, seconds=seconds)
         finally:
             server.terminate()
-
-
-def _connected(host: str, port: int) -> socket.socket:
-    deadline = time.monotonic() + READY_WITHIN_S
-    while True:
-        try:
-            return socket.create_connection((host, port), timeout=READY_WITHIN_S)
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
 
 
 def _asked(
@@ -111,7 +107,10 @@ def _asked(
 
 
 def _ask(connection: socket.socket, paths: Iterator[str]) -> None:
-    connection.sendall(REQUEST.format(next(paths)).encode("ascii"))
+    path = next(paths, None)
+    if path is None:
+        raise SystemExit("every owner was asked once: give fewer --seconds")
+    connection.sendall(REQUEST.format(path).encode("ascii"))
 
 
 def _is_whole(reply: bytes) -> bool:
@@ -125,19 +124,17 @@ def _is_whole(reply: bytes) -> bool:
     return len(body) >= int(length[1])
 
 
-def _serve(kind: str, snapshot: Path) -> None:
+def _serve_bare(snapshot: Path) -> None:
+    """The bare route, served as the service is: the same socket, HTTP and threads."""
     from functools import partial
 
-    from serving.app import create_app
-    from serving.server import address_of, listen, serve_here, server_config
-    from serving.settings import Settings
+    from serving.server import address_of, listen, one_thread_per_worker, serve_here, server_config
 
-    settings = Settings(snapshots=snapshot)
-    app = partial(_bare_app, snapshot) if kind == "bare" else partial(create_app, settings)
+    one_thread_per_worker()
     listener = listen("127.0.0.1", 0)
     sys.stdout.write(f"serving {address_of(listener)}\n")
     sys.stdout.flush()
-    serve_here(server_config(app, 1), listener)
+    serve_here(server_config(partial(_bare_app, snapshot), 1), listener)
 
 
 def _bare_app(snapshot: Path) -> object:
