@@ -48,16 +48,16 @@ def quantiles(mean: Figures, spread: float) -> Figures:
     """The smallest counts that are not exceeded one time and nine times in ten, whole numbers.
 
     Of counts with these means, float64 (n,), and variance mean + spread · mean²; float64 (n, 2), 0 for a mean
-    of 0.
+    of 0 and for one that is not known (NaN).
     """
+    mean = np.nan_to_num(mean)
     limits = _means_up_to_which(spread)
     found = np.column_stack([np.searchsorted(means, mean).astype(np.float64) for means in limits])
     beyond = (found == LONGEST_TABLE).any(axis=1)
     if beyond.any():
         at, k = mean[beyond, None], 1.0 / spread if spread > 0 else np.inf
         exact = nbdtrik(ENDS, k, k / (k + at)) if spread > 0 else pdtrik(ENDS, at)
-        found[beyond] = np.ceil(np.maximum(np.nan_to_num(exact) - 1e-9, 0.0))
-    found[np.isnan(mean)] = 0.0
+        found[beyond] = np.ceil(np.maximum(exact - 1e-9, 0.0))
     return found
 
 

@@ -21,10 +21,10 @@ from recsys.opening import Mask, Open
 from recsys.pairs import Pairs, values_at
 from recsys.profiles import Profiles
 from recsys.sparse import Csr, CsrView, csr_of_parts, rows_of
+from recsys.standing import Standing
 
 Gate = Mask | Csr  # products closed for all: bool (n_products,); or pairs closed: owners × products, 1 each
 
-WORTH_SHARING = frozenset(("no_good_value", "parity"))  # gates for what she shares alone
 SHARE_COOL_DOWN_DAYS = 14
 MICROSECONDS_PER_DAY = 86_400_000_000
 
@@ -32,9 +32,7 @@ MICROSECONDS_PER_DAY = 86_400_000_000
 def gates(model: Model, profiles: Profiles, query: Query) -> Mapping[str, Gate]:
     """Each gate that closes anything. The same query settings hold for all owners of the chunk."""
     products = model.products
-    closed: dict[str, Gate] = dict(model.standing_gates)
-    if profiles.target == "self":  # what she would buy herself is not what her name should stand for
-        closed = {name: gate for name, gate in closed.items() if name not in WORTH_SHARING}
+    closed: dict[str, Gate] = dict(model.standing(profiles.target).gates)
     shared = _shared_recently(model, profiles, query)
     if shared is not None:
         closed["shared_recently"] = shared
@@ -48,17 +46,16 @@ def gates(model: Model, profiles: Profiles, query: Query) -> Mapping[str, Gate]:
     return closed
 
 
-def opened(model: Model, closed: Mapping[str, Gate]) -> Open:
+def opened(standing: Standing, closed: Mapping[str, Gate]) -> Open:
     """What the gates leave open, for sources to propose from."""
-    applied = model.standing_gates.keys() <= closed.keys()
-    pool = model.standing if applied else None
-    products, pairs = None if pool is None else pool.mask, None
+    joined = standing.pool if standing.gates.keys() <= closed.keys() else None
+    products, pairs = None if joined is None else joined.mask, None
     for name, gate in closed.items():
         if not isinstance(gate, np.ndarray):
             pairs = gate if pairs is None else pairs.maximum(gate).tocsr()
-        elif pool is None or name not in model.standing_gates:
+        elif joined is None or name not in standing.gates:
             products = ~gate if products is None else products & ~gate
-    return Open(products, pairs, pool if pool is not None and products is pool.mask else None)
+    return Open(products, pairs, joined if joined is not None and products is joined.mask else None)
 
 
 def closed_at(gate: Gate, pairs: Pairs) -> Mask:
@@ -69,10 +66,10 @@ def closed_at(gate: Gate, pairs: Pairs) -> Mask:
     return values_at(gate, pairs) > 0
 
 
-def n_closed(model: Model, name: str, gate: Gate) -> int:
+def n_closed(standing: Standing, name: str, gate: Gate) -> int:
     """Products that a gate closes, for everybody or for the owners of the chunk together."""
-    if name in model.n_closed:
-        return model.n_closed[name]
+    if name in standing.n_closed:
+        return standing.n_closed[name]
     return int(np.count_nonzero(gate if isinstance(gate, np.ndarray) else gate.data))
 
 

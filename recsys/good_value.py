@@ -20,9 +20,8 @@ SUMMARY = (
 )  # fmt: skip
 COUNTS = ("n_mature", "n_comparables")
 PRODUCT_ARRAYS = (
-    "value_score", "value_low", "quality", "quality_low", "return_rate", "n_mature", "n_comparables",
-    "price_percentile", "badge", "worth", "worth_spread", "price", "quantity", "unit", "low_30", "median_30",
-    "fair_price", "public_price", "price_of_quality", "quality_floor", "set_row",
+    *SUMMARY, "worth", "worth_spread", "price", "quantity", "unit", "low_30", "median_30", "fair_price",
+    "public_price", "price_of_quality", "quality_floor", "set_row",
 )  # fmt: skip
 
 

@@ -25,12 +25,12 @@ from recsys.ids import IdList
 from recsys.index import EXACT_UP_TO, PROBED_OF_CONTENT, Lists, ProductIndex, build_index
 from recsys.insights import Insights
 from recsys.list_rules import ListRules, rules_of
-from recsys.opening import Pool
 from recsys.operators import EmbeddingOperator, FactorOperator, GraphOperator, Operator, ProfileKind
 from recsys.ranker import Ranker
 from recsys.share_value import dearer_than_elsewhere, gain_of, no_good_value
 from recsys.signals import NO_SIGNALS, Signals
 from recsys.sparse import Csr, CsrView, csr_of_parts
+from recsys.standing import Standing
 from recsys.value import MIN_MATURE
 
 Array = npt.NDArray[Any]
@@ -38,6 +38,7 @@ NO_PRICE = -1
 UNKNOWN_STOCK = -1
 NO_ROW = -1
 COLD_BELOW = 3  # buyers
+WORTH_SHARING = frozenset(("no_good_value", "parity"))  # gates that guard what she shares alone
 CONTENT = "content"  # in `lists`, beside the names of operators
 
 
@@ -114,6 +115,11 @@ class Model:
         """Products in the catalogue."""
         return len(self.products)
 
+    @property
+    def is_large(self) -> bool:
+        """Whether the catalogue is so large that a request can afford only what its ranker listens to."""
+        return self.n_products > EXACT_UP_TO
+
     def operator(self, name: str) -> Operator:
         """The operator of that name; SnapshotError when there is none."""
         for operator in self.operators:
@@ -130,7 +136,7 @@ class Model:
         embeddings = [
             o for o in self.operators if not isinstance(o, GraphOperator) and o.profile == profile
         ]  # fmt: skip
-        if self.n_products <= EXACT_UP_TO:
+        if not self.is_large:
             return tuple(embeddings)
         factors = [o for o in embeddings if isinstance(o, FactorOperator)]
         return tuple(factors[-1:] or embeddings[-1:])
@@ -143,7 +149,7 @@ class Model:
         four-step walk that is the last in a large catalogue was not measured by itself.
         """
         graphs = [o for o in self.operators if isinstance(o, GraphOperator) and o.profile == profile]
-        return tuple(graphs if self.n_products <= EXACT_UP_TO else graphs[-1:])
+        return tuple(graphs[-1:] if self.is_large else graphs)
 
     def index_of(self, operator: Operator) -> ProductIndex:
         """The searchable products of an embedding, filled when first asked for."""
@@ -171,11 +177,8 @@ class Model:
         if self.signals.content is not None and self.cold is not None:
             _ = self.cold_index
         _ = self.by_popularity, self.category_levels, self.usual_share_rate
-        _ = self.n_closed
-        if self.standing is not None:
-            self.standing.prepare()
-        if self.cold is not None:
-            self.cold_standing.prepare()
+        for standing in self._standing.values():
+            standing.prepare()
         if self.value is not None:
             _ = self.gain
         if self.usual_worth is not None:
@@ -197,9 +200,7 @@ class Model:
     def largest_first(self, signal: str) -> npt.NDArray[np.int32]:
         """The rows of the products with a positive value of a signal, the largest first; int32."""
         if signal not in self._largest_first:
-            values = getattr(self.signals, signal)
-            order = np.argsort(-values, kind="stable").astype(np.int32)
-            self._largest_first[signal] = order[values[order] > 0]
+            self._largest_first[signal] = _positive_first(getattr(self.signals, signal))
         return self._largest_first[signal]
 
     @cached_property
@@ -254,8 +255,7 @@ class Model:
     def by_usual_worth(self) -> npt.NDArray[np.int32]:
         """The rows of the products whose usual share is worth something, the best first; int32."""
         assert self.usual_worth is not None
-        order = np.argsort(-self.usual_worth, kind="stable").astype(np.int32)
-        return order[self.usual_worth[order] > 0]
+        return _positive_first(self.usual_worth)
 
     @cached_property
     def no_good_value(self) -> npt.NDArray[np.bool_] | None:
@@ -285,32 +285,21 @@ class Model:
         """Which products a burst of bad endings blocks: bool (n_products,); None when none is."""
         return None if self.bursts is None else _or_none(self.bursts.blocked)
 
+    def standing(self, target: Target) -> Standing:
+        """What is closed to everybody who asks for this target, whatever else is asked."""
+        return self._standing[target]
+
     @cached_property
-    def standing_gates(self) -> Mapping[str, npt.NDArray[np.bool_]]:
-        """Gate → the products it closes to everybody, whatever is asked: bool (n_products,)."""
+    def _standing(self) -> dict[Target, Standing]:
         found = {
             "out_of_stock": self.sold_out, "low_quality": self.low_quality,
             "no_good_value": self.no_good_value, "parity": self.dearer_than_elsewhere,
             "blocked": self.blocked,
         }  # fmt: skip
-        return {name: mask for name, mask in found.items() if mask is not None}
-
-    @cached_property
-    def n_closed(self) -> Mapping[str, int]:
-        """Gate → how many products it closes to everybody, whatever is asked."""
-        return {name: int(np.count_nonzero(mask)) for name, mask in self.standing_gates.items()}
-
-    @cached_property
-    def standing(self) -> Pool | None:
-        """What these gates leave open; None: everything."""
-        closed = list(self.standing_gates.values())
-        return Pool(~np.logical_or.reduce(closed)) if closed else None
-
-    @cached_property
-    def cold_standing(self) -> Pool:
-        """The cold ones of these. Only where some are cold."""
-        assert self.cold is not None
-        return Pool(self.cold if self.standing is None else self.cold & self.standing.mask)
+        every = {name: mask for name, mask in found.items() if mask is not None}
+        # what she would buy herself is hers to judge
+        own = {name: mask for name, mask in every.items() if name not in WORTH_SHARING}
+        return {"circle": Standing(every, self.cold), "self": Standing(own, self.cold)}
 
     @cached_property
     def log_buyers(self) -> npt.NDArray[np.float32]:
@@ -346,6 +335,12 @@ def _one_row(view: CsrView, row: int) -> Csr:
     indptr = np.array([0, span.stop - span.start], dtype=np.int32)
     data = view.data[span].astype(np.float32, copy=False)
     return csr_of_parts(data, view.indices[span], indptr, view.n_columns)
+
+
+def _positive_first(values: Array) -> npt.NDArray[np.int32]:
+    """Where the positive values stand, the largest first, ties by the smaller place; int32."""
+    order = np.argsort(-values, kind="stable").astype(np.int32)
+    return order[values[order] > 0]
 
 
 def _or_none(mask: Array) -> npt.NDArray[np.bool_] | None:

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from recsys.errors import SnapshotError
 from recsys.influence import influence_at
 from recsys.model import NO_PRICE, Model
 from recsys.operator_scores import OperatorScores
 from recsys.operators import row_sums
 from recsys.pairs import Pairs, divided, values_at
+from recsys.ranker import lacks_feature
 from recsys.scoring import INTEREST_FEATURE, RELATIVE, Scoring
 from recsys.signal_scores import content_at, peers_of, rebuy_of
 
@@ -60,7 +60,7 @@ def pair_features(scoring: Scoring, pairs: Pairs, names: Sequence[str] | None = 
 
 def _column_named(name: str) -> Column:
     if name not in COLUMNS:
-        raise SnapshotError(f"ranker: needs the pair feature {name!r}, which this version lacks; retrain")
+        raise lacks_feature(name)
     return COLUMNS[name]
 
 
@@ -81,16 +81,16 @@ def _recent_fraction(scoring: Scoring, pairs: Pairs) -> Floats:
 
 
 def _profile_mean_log_buyers(scoring: Scoring, pairs: Pairs) -> Floats:
-    mean = scoring.once("mean_log_buyers", lambda: scoring.profile_mean(scoring.log_buyers))
+    mean = scoring.once("mean_log_buyers", lambda: scoring.profile_mean(scoring.model.log_buyers))
     return mean[pairs.owner]
 
 
 def _buyers_against_profile(scoring: Scoring, pairs: Pairs) -> Floats:
-    return scoring.log_buyers[pairs.product] - _profile_mean_log_buyers(scoring, pairs)
+    return scoring.model.log_buyers[pairs.product] - _profile_mean_log_buyers(scoring, pairs)
 
 
 def _price_against_profile(scoring: Scoring, pairs: Pairs) -> Floats:
-    return _log_price_at(scoring, pairs) - scoring.profile_mean(scoring.log_price)[pairs.owner]
+    return _log_price_at(scoring, pairs) - scoring.profile_mean(scoring.model.log_price)[pairs.owner]
 
 
 def _of_circle(column: Column) -> Column:
@@ -146,7 +146,7 @@ def _outside_band(scoring: Scoring, pairs: Pairs) -> Floats:
 def _log_price_at(scoring: Scoring, pairs: Pairs) -> Floats:
     """float32 (n_pairs,): log(1 + price in minor units), NaN without a price."""
     priced = scoring.model.products.price_minor[pairs.product] != NO_PRICE
-    return np.where(priced, scoring.log_price[pairs.product], np.float32(np.nan))
+    return np.where(priced, scoring.model.log_price[pairs.product], np.float32(np.nan))
 
 
 PRODUCT_FEATURES: Mapping[str, Column] = {

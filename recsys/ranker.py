@@ -72,7 +72,10 @@ def columns_of(names: Sequence[str], wanted: Sequence[str]) -> npt.NDArray[np.in
     position = {name: at for at, name in enumerate(names)}
     missing = [name for name in wanted if name not in position]
     if missing:
-        raise SnapshotError(
-            f"ranker: needs the pair feature {missing[0]!r}, which this version lacks; retrain"
-        )
+        raise lacks_feature(missing[0])
     return np.array([position[name] for name in wanted], dtype=np.int64)
+
+
+def lacks_feature(name: str) -> SnapshotError:
+    """What is said of a ranker that asks for a pair feature nobody computes."""
+    return SnapshotError(f"ranker: needs the pair feature {name!r}, which this version lacks; retrain")

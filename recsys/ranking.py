@@ -74,7 +74,7 @@ def rank(
         ranked = _selected(scoring, _ranked(scoring, candidates, closed))
         counts = {name: int(closed_at(gate, candidates.pairs).sum()) for name, gate in closed.items()}
         return replace(ranked, left_out={name: n for name, n in counts.items() if n})
-    scoring.open = opened(scoring.model, closed)
+    scoring.open = opened(scoring.standing, closed)
     depth = int(scoring.model.settings.get("candidates_per_source", CANDIDATES_PER_SOURCE))
     n_open = scoring.open.n_products(scoring.model.n_products)
     ranked = _ranked(scoring, propose(scoring, depth, sources), closed)
@@ -82,7 +82,7 @@ def rank(
     while whole and depth < SIDE * n_open and _shortest(ranked, len(scoring.profiles)) < query.n:
         depth *= DEEPER
         ranked = _followed_by(ranked, scoring, propose(scoring, depth, sources), closed)
-    left_out = {name: n_closed(scoring.model, name, gate) for name, gate in closed.items()}
+    left_out = {name: n_closed(scoring.standing, name, gate) for name, gate in closed.items()}
     return replace(_selected(scoring, ranked), left_out={name: n for name, n in left_out.items() if n})
 
 

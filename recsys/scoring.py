@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from recsys.index import EXACT_UP_TO, ProductIndex
+from recsys.index import ProductIndex
 from recsys.model import Model
 from recsys.opening import EVERYTHING
 from recsys.operator_scores import EmbeddingScores, GraphScores, OperatorScores, parts_of
@@ -16,6 +16,7 @@ from recsys.operators import FactorOperator, GraphOperator, Operator, ProfileKin
 from recsys.pairs import Floats, Pairs, Proposals, Rows, places_within, values_at
 from recsys.profiles import Profiles
 from recsys.sparse import Csr, rows_of, with_values
+from recsys.standing import Standing
 
 T = TypeVar("T")
 
@@ -35,6 +36,11 @@ class Scoring:
         """The n best open products of each owner by one operator."""
         return self.by_operator(operator).top(n, self.open)
 
+    @property
+    def standing(self) -> Standing:
+        """What is closed to everybody who asks for this target."""
+        return self.model.standing(self.profiles.target)
+
     def listens_to(self, name: str) -> bool:
         """Whether what ranks asks for an operator (or the interests) at all; in a small catalogue always.
 
@@ -42,7 +48,7 @@ class Scoring:
         100,000 products: without the interests, and without the walk over shares, lists lost .1 % and .3 % of
         the good value they expect.
         """
-        if self.model.n_products <= EXACT_UP_TO:
+        if not self.model.is_large:
             return True
         asked = self.model.rankers[self.profiles.target].feature_names
         return name in asked or f"{name}{RELATIVE}" in asked
@@ -133,16 +139,6 @@ class Scoring:
                 found = np.einsum("ij,ij->i", interests[pairs.owner[part], at], near)
                 np.maximum(best[part], found, out=best[part])
         return best
-
-    @cached_property
-    def log_buyers(self) -> Floats:
-        """float32 (n_products,): log(1 + distinct buyers)."""
-        return self.model.log_buyers
-
-    @cached_property
-    def log_price(self) -> Floats:
-        """float32 (n_products,): log(1 + price in minor units), 0 without a price."""
-        return self.model.log_price
 
     def profile_mean(self, values: Floats) -> Floats:
         """float32 (n,): the mean of a product column over each profile, weighted; NaN for an empty one."""

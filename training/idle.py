@@ -15,7 +15,6 @@ import lightgbm
 import numpy as np
 import numpy.typing as npt
 
-from recsys.index import EXACT_UP_TO
 from recsys.model import Model
 from recsys.pair_features import PROFILE_FEATURES
 from recsys.ranker import BoostedTrees
@@ -32,7 +31,7 @@ Rows = TypeVar("Rows", Examples, ShareExamples)
 
 def may_leave_out(model: Model) -> tuple[str, ...]:
     """The operators its rankers may learn to do without; none in a small catalogue, where all are fast."""
-    if model.n_products <= EXACT_UP_TO:
+    if not model.is_large:
         return ()
     return (*(operator.name for operator in model.operators), INTEREST_FEATURE)
 

@@ -23,7 +23,6 @@ def usual_kept(model: Model, seed: int) -> npt.NDArray[np.float32] | None:
     n_owners = len(model.people.owners)
     if calibration is None or not n_owners:
         return None
-    model.prepare()
     n_drawn = min(n_owners, max(MIN_OWNERS, min(MAX_OWNERS, MAX_PAIRS // model.n_products)))
     drawn = rng_for(seed, "usual share").choice(n_owners, n_drawn, replace=False)
     product = np.arange(model.n_products, dtype=np.int32)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from recsys.model import Model
 from recsys.opening import Mask, Open
 from recsys.operator_scores import nearest
 from recsys.pairs import Proposals
 from recsys.scoring import Scoring
 from recsys.signal_scores import content_of
 from recsys.sources.seam import joined, side
+from recsys.standing import Standing
 
 
 class Content:
@@ -23,15 +23,14 @@ class Content:
         content, cold = scoring.model.signals.content, scoring.model.cold
         if content is None or cold is None:
             return joined(())
-        among = _cold_ones(scoring.model, scoring.open, cold)
+        among = _cold_ones(scoring.standing, scoring.open, cold)
         vectors = np.ascontiguousarray(content_of(scoring))
         owner = np.arange(len(vectors), dtype=np.int32)
         return nearest(scoring.model.cold_index, vectors, owner, side(n), among)
 
 
-def _cold_ones(model: Model, among: Open, cold: Mask) -> Open:
+def _cold_ones(standing: Standing, among: Open, cold: Mask) -> Open:
     """What is open of the cold products."""
-    if among.known is not None or (among.products is None and model.standing is None):
-        pool = model.cold_standing
-        return Open(pool.mask, among.closed, pool)
+    if among.known is not None or (among.products is None and standing.pool is None):
+        return Open(standing.cold_pool.mask, among.closed, standing.cold_pool)
     return Open(cold if among.products is None else cold & among.products, among.closed)

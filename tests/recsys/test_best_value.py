@@ -9,7 +9,7 @@ import pytest
 from small_model import small_model, town
 from valued_model import valued_model
 
-from recsys import scoring as scoring_module
+from recsys import model as model_module
 from recsys.domain import Query
 from recsys.gates import gates, opened
 from recsys.model import Model
@@ -58,7 +58,7 @@ def test_what_is_closed_gives_way_to_the_next() -> None:
     before = ids_of(model, scoring, 3)
     closed = np.zeros(model.n_products, dtype=bool)
     closed[model.products.ids.row(before[0])] = True
-    scoring.open = opened(model, {"closed": closed, **gates(model, scoring.profiles, Query("o"))})
+    scoring.open = opened(scoring.standing, {"closed": closed, **gates(model, scoring.profiles, Query("o"))})
     assert before[0] not in ids_of(model, scoring, 30)
 
 
@@ -70,7 +70,7 @@ def test_in_a_large_catalogue_a_source_that_moves_no_list_falls_silent(
     scoring = scoring_of(model, OWNER, "circle")
     assert scoring.listens_to("interest") and len(Circle().propose(scoring, 40).product)
     graphs = {"walk": len(ShareGraph().propose(scoring, 40).product)}
-    monkeypatch.setattr(scoring_module, "EXACT_UP_TO", 0)
+    monkeypatch.setattr(model_module, "EXACT_UP_TO", 0)
     assert not scoring.listens_to("interest") and not len(Circle().propose(scoring, 40).product)
     assert len(ShareGraph().propose(scoring, 40).product) <= graphs["walk"]
     asks = replace(model, rankers={**model.rankers, "circle": Blend({"interest": 1.0})})

@@ -9,6 +9,7 @@ import pytest
 from small_model import small_model, town
 from test_learn_shares import LEARNER, NAMES, orders, part
 
+from recsys import model as model_module
 from recsys.pair_features import feature_names, pair_features
 from recsys.pairs import Pairs
 from recsys.ranking import score_pairs, scoring_of
@@ -25,7 +26,7 @@ QUIET = tuple(name for name in NAMES if name.startswith("noise"))
 def test_only_a_large_catalogue_may_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
     model = small_model(town())
     assert may_leave_out(model) == ()
-    monkeypatch.setattr(idle, "EXACT_UP_TO", 0)
+    monkeypatch.setattr(model_module, "EXACT_UP_TO", 0)
     assert may_leave_out(model) == (*(operator.name for operator in model.operators), INTEREST_FEATURE)
 
 
