@@ -13,6 +13,8 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from serving.callers.at_the_app import install_doors
+from serving.callers.doors import OPEN_DOORS, Doors
 from serving.errors import install_error_handlers
 from serving.logs import write_logs_to_stderr
 from serving.metrics import Metrics
@@ -29,7 +31,11 @@ from serving.snapshots import Outcome, Served, SnapshotKeeper, keep_fresh, open_
 PARENT_LOOK_EVERY_S = 1.0
 
 
-def create_app(settings: Settings, open_snapshot: Callable[[Path], Served] = open_served) -> FastAPI:
+def create_app(
+    settings: Settings,
+    open_snapshot: Callable[[Path], Served] = open_served,
+    doors: Doors = OPEN_DOORS,
+) -> FastAPI:
     """The service over the snapshots of a folder.
 
     It looks for a snapshot before it answers; without a usable one /readyz says what is missing, and the
@@ -57,6 +63,7 @@ def create_app(settings: Settings, open_snapshot: Callable[[Path], Served] = ope
     app.include_router(value_router(service))
     app.include_router(suppliers_router(service))
     app.include_router(operation_router(service, app.openapi))
+    install_doors(app, doors)
     install_error_handlers(app)
     app.add_middleware(RequestLog, metrics=service.metrics)
     return app

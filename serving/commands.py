@@ -12,10 +12,12 @@ from typing import Annotated
 import typer
 
 from recsys.errors import UsageError
+from serving.callers.commands import app as keys_app
 from serving.trust_commands import app as trust_app
 
 app = typer.Typer()
 app.registered_commands += trust_app.registered_commands
+app.add_typer(keys_app, name="keys")
 
 
 @app.command(epilog="Example: sharepicks serve --snapshots ./snapshots --port 8000")

@@ -16,13 +16,17 @@ from recsys.errors import QueryError
 
 STATUS_OF = {
     "bad_request": 400,
+    "unauthorized": 401,
+    "forbidden": 403,
     "not_found": 404,
     "method_not_allowed": 405,
     "request_timeout": 408,
     "too_large": 413,
     "unsupported_media_type": 415,
     "invalid": 422,
+    "too_many_requests": 429,
     "internal": 500,
+    "overloaded": 503,
     "not_ready": 503,
 }
 CODE_OF = {status: code for code, status in STATUS_OF.items()}
@@ -38,10 +42,11 @@ SENTENCES = {
 class ServiceError(Exception):
     """A refusal on purpose: a code of `STATUS_OF` and a sentence that does not repeat the input."""
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
+        self.headers = headers
 
 
 def error_bytes(code: str, detail: str | None = None) -> bytes:
@@ -64,7 +69,7 @@ def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(ServiceError)
     async def _refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, ServiceError)
-        return error_response(error.code, error.detail)
+        return error_response(error.code, error.detail, error.headers)
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: Exception) -> Response:

@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
+from serving.callers.declare import anybody_may_call, may_call
+from serving.callers.roles import Role
 from serving.errors import ServiceError
 from serving.gate import read_query
 from serving.metrics import CONTENT_TYPE
@@ -21,6 +23,7 @@ def operation_router(service: Service, make_document: Callable[[], dict[str, Any
     router = APIRouter(tags=["operation"])
 
     @router.get("/healthz", response_model=HealthBody, summary="The process answers")
+    @anybody_may_call
     async def healthz(request: Request) -> Response:
         """Says ok as long as the process can answer at all."""
         read_query(request, ())
@@ -32,6 +35,7 @@ def operation_router(service: Service, make_document: Callable[[], dict[str, Any
         summary="A usable snapshot serves",
         responses={503: {"model": ErrorBody, "description": "what is missing"}},
     )
+    @anybody_may_call
     async def readyz(request: Request) -> Response:
         """Which snapshot serves; 503 with what is missing when none does."""
         read_query(request, ())
@@ -52,6 +56,7 @@ def operation_router(service: Service, make_document: Callable[[], dict[str, Any
         summary="Counters for Prometheus",
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
+    @may_call(Role.SCIENTIST, Role.OPERATOR)
     async def metrics(request: Request) -> Response:
         """Every counter in the text format of Prometheus."""
         read_query(request, ())
@@ -59,6 +64,7 @@ def operation_router(service: Service, make_document: Callable[[], dict[str, Any
         return Response(text, media_type=CONTENT_TYPE)
 
     @router.get("/openapi.json", include_in_schema=False)
+    @anybody_may_call
     async def openapi(request: Request) -> Response:
         """Every route, parameter and body as an OpenAPI document."""
         read_query(request, ())

@@ -16,6 +16,8 @@ from fastapi import APIRouter, Request, Response
 
 from features.contract import CHANNELS
 from recsys.domain import MAX_PICKS_PER_REPLY, Query
+from serving.callers.declare import may_call
+from serving.callers.roles import Role
 from serving.described import NO_STORE, errors, in_query, path_id
 from serving.gate import check_fields, choice, ids, read_json, read_path_id, read_query, text, whole
 from serving.replies import RecommendBody, reply_rest, with_request_id
@@ -70,6 +72,7 @@ def picks_router(service: Service) -> APIRouter:
         responses=errors("invalid", "internal", "not_ready"),
         openapi_extra={"parameters": [OWNER_ID, *in_query(RECOMMEND_FIELDS)]},
     )
+    @may_call(Role.STOREFRONT, Role.OWNER, mine="owner_id")
     async def recommend(request: Request) -> Response:
         """Picks for one owner, with the reasons she can repeat."""
         owner_id = read_path_id(request, "owner_id", OWNERS, "/recommend")
@@ -84,6 +87,7 @@ def picks_router(service: Service) -> APIRouter:
         ),
         openapi_extra={"parameters": [OWNER_ID], "requestBody": _rank_body()},
     )
+    @may_call(Role.STOREFRONT, Role.OWNER, mine="owner_id")
     async def rank(request: Request) -> Response:
         """The named products ranked for one owner, in the shape of `recommend`."""
         owner_id = read_path_id(request, "owner_id", OWNERS, "/rank")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from serving.callers.declare import may_call
+from serving.callers.roles import Role
 from serving.described import errors, in_query, json_reply, path_id
 from serving.errors import ServiceError
 from serving.gate import read_path_id, read_query, whole
@@ -26,6 +28,7 @@ def suppliers_router(service: Service) -> APIRouter:
         responses=errors("invalid", "not_found", "internal", "not_ready"),
         openapi_extra={"parameters": [path_id("supplier_id", "a supplier"), *in_query((N,))]},
     )
+    @may_call(Role.SUPPLIER, mine="supplier_id")
     async def insights(request: Request) -> Response:
         """At most n products and mends; 404 when the snapshot does not know the supplier."""
         supplier_id = read_path_id(request, "supplier_id", SUPPLIERS, END)
@@ -43,6 +46,7 @@ def suppliers_router(service: Service) -> APIRouter:
         responses=errors("invalid", "internal", "not_ready"),
         openapi_extra={"parameters": in_query((N,))},
     )
+    @may_call(Role.SCIENTIST)
     async def demand(request: Request) -> Response:
         """At most n, the most members first; of 10 members and more, rounded down to 10."""
         n = read_query(request, (N,)).get("n", N.schema["default"])

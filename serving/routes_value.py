@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from serving.callers.declare import may_call
+from serving.callers.roles import Role
 from serving.described import errors, json_reply, path_id
 from serving.errors import ServiceError
 from serving.gate import read_path_id, read_query
@@ -25,6 +27,7 @@ def value_router(service: Service) -> APIRouter:
         responses=errors("invalid", "not_found", "internal", "not_ready"),
         openapi_extra={"parameters": [path_id("product_id", "a product")]},
     )
+    @may_call(Role.STOREFRONT, Role.SCIENTIST)
     async def good_value(request: Request) -> Response:
         """Everything to work the score out by hand; 404 when the snapshot does not know the product."""
         product_id = read_path_id(request, "product_id", PRODUCTS, END)

@@ -1,0 +1,81 @@
+"""The doors of one worker: who is calling, and whether she may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fastapi import Request
+
+from serving.callers.declare import CALLER, MayCall, require_role_and_scope
+from serving.callers.key_ring import KeyRing
+from serving.callers.owner_tokens import TokenSecrets, open_owner_token
+from serving.callers.roles import Caller
+from serving.errors import ServiceError
+
+MAX_HEADER_BYTES = 2048
+WHO = {"www-authenticate": 'Bearer realm="sharepicks"'}
+
+
+def utc_now() -> datetime:
+    """The moment, for the services that are not given another clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What stands before every route.
+
+    `ring`: the keys, None for a service without a store. `tokens`: what owner tokens are signed with. While
+    no key was ever made the doors are open, and the server listens on loopback only.
+    """
+
+    ring: KeyRing | None = None
+    tokens: TokenSecrets | None = None
+    clock: Callable[[], datetime] = utc_now
+
+    @property
+    def are_open(self) -> bool:
+        """Whether nobody needs a key; ServiceError not_ready when that cannot be known."""
+        if self.ring is None:
+            return True
+        state = self.ring.state
+        if state == "unknown":
+            raise ServiceError("not_ready", "the keys cannot be read from the store; try again soon")
+        return state == "no keys"
+
+    async def pass_through(self, request: Request, allowed: MayCall) -> None:
+        """Return when this request may go on; ServiceError unauthorized or forbidden when not."""
+        if self.are_open:
+            return
+        caller = self.caller_of(request)
+        request.scope[CALLER] = caller
+        require_role_and_scope(request, caller, allowed)
+
+    def caller_of(self, request: Request) -> Caller:
+        """Whose key or token came; ServiceError unauthorized with one body for everything that is wrong."""
+        credential = _credential_of(request)
+        caller = None
+        if credential is not None and credential.startswith("sp_") and self.ring is not None:
+            caller = self.ring.open(credential)
+        elif credential is not None and self.tokens is not None:
+            caller = open_owner_token(self.tokens, credential, self.clock())
+        if caller is None:
+            raise ServiceError("unauthorized", "send a key that is live: Authorization: Bearer KEY", WHO)
+        return caller
+
+
+def _credential_of(request: Request) -> str | None:
+    """The text after Bearer; None unless there is exactly one short header of printable ASCII."""
+    values = [value for name, value in request.scope["headers"] if name.lower() == b"authorization"]
+    if len(values) != 1 or len(values[0]) > MAX_HEADER_BYTES:
+        return None
+    scheme, _, credential = values[0].partition(b" ")
+    if scheme.lower() != b"bearer" or not credential.isascii():
+        return None
+    text: str = credential.decode("ascii")
+    return text if text.isprintable() and " " not in text else None
+
+
+OPEN_DOORS = Doors()  # no store, so no keys: everybody who reaches the socket may call
