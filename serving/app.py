@@ -13,8 +13,9 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from serving.callers.at_the_app import install_doors
-from serving.callers.doors import OPEN_DOORS, Doors
+from serving.callers.at_the_app import install_doors, watch_keys
+from serving.callers.connect import doors_from
+from serving.callers.doors import Doors
 from serving.errors import install_error_handlers
 from serving.logs import write_logs_to_stderr
 from serving.metrics import Metrics
@@ -23,6 +24,7 @@ from serving.request_log import RequestLog
 from serving.routes_operation import operation_router
 from serving.routes_picks import picks_router
 from serving.routes_suppliers import suppliers_router
+from serving.routes_tokens import tokens_router
 from serving.routes_value import value_router
 from serving.service import Service
 from serving.settings import Settings, settings_from
@@ -34,7 +36,7 @@ PARENT_LOOK_EVERY_S = 1.0
 def create_app(
     settings: Settings,
     open_snapshot: Callable[[Path], Served] = open_served,
-    doors: Doors = OPEN_DOORS,
+    doors: Doors | None = None,
 ) -> FastAPI:
     """The service over the snapshots of a folder.
 
@@ -62,8 +64,9 @@ def create_app(
     app.include_router(picks_router(service))
     app.include_router(value_router(service))
     app.include_router(suppliers_router(service))
-    app.include_router(operation_router(service, app.openapi))
-    install_doors(app, doors)
+    app.include_router(tokens_router())
+    app.include_router(operation_router(service, lambda: app.openapi()))
+    install_doors(app, doors or Doors())
     install_error_handlers(app)
     app.add_middleware(RequestLog, metrics=service.metrics)
     return app
@@ -80,6 +83,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # Its callers wait in the listening socket meanwhile.
     note(await asyncio.to_thread(service.keeper.refresh))
     tasks = [asyncio.create_task(keep_fresh(service.keeper, service.settings.poll_every_s, note))]
+    tasks += await watch_keys(app)
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
         tasks.append(asyncio.create_task(_leave_with_parent(parent.pid)))
@@ -101,4 +105,5 @@ async def _leave_with_parent(parent_id: int) -> None:
 def create_worker_app() -> FastAPI:
     """The app of one worker process, its settings taken from the environment its parent prepared."""
     write_logs_to_stderr()
-    return create_app(settings_from(os.environ))
+    settings = settings_from(os.environ)
+    return create_app(settings, doors=doors_from(settings.store, os.environ))

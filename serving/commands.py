@@ -28,7 +28,10 @@ def serve(
             help="One snapshot, or a folder of snapshots with a file `current` naming the serving one."
         ),
     ] = None,
-    store: Annotated[str | None, typer.Option(help="The online store; not there yet.")] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(help="The online store: sqlite:///PATH or postgresql://…."),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Server processes, one core each.")] = 1,
@@ -38,15 +41,16 @@ def serve(
     ] = False,
 ) -> None:
     """Answer recommend and rank over HTTP until Ctrl-C, from the snapshot the pointer names."""
+    from serving.callers.connect import keys_are_configured
     from serving.server import address_of, listen, serve
     from serving.settings import refuse_open_door, settings_from
 
-    if store is not None:
-        raise UsageError(
-            "the online store is not there yet: leave --store out; events are not taken in so far"
-        )
-    refuse_open_door(host, insecure_no_keys=insecure_no_keys)
+    store = store or os.environ.get("SHAREPICKS_STORE") or None
+    keys = keys_are_configured(store)
+    if not keys:
+        refuse_open_door(host, insecure_no_keys=insecure_no_keys)
     given = {} if snapshots is None else {"SHAREPICKS_SNAPSHOTS": str(snapshots)}
+    given |= {} if store is None else {"SHAREPICKS_STORE": store}
     settings = settings_from({**os.environ, "SHAREPICKS_WORKERS": str(workers), **given})
     if not settings.snapshots.is_dir():
         raise UsageError(
@@ -54,11 +58,12 @@ def serve(
         )
     listener = listen(host, port)
     typer.echo(f"serving {address_of(listener)} from {settings.snapshots}; Ctrl-C stops it")
-    typer.echo(
-        "no keys are configured: every caller may read every owner's picks"
-        if insecure_no_keys
-        else "no keys are configured: only this machine is listened to"
-    )
+    if keys:
+        typer.echo("keys are configured: every call needs one")
+    elif insecure_no_keys:
+        typer.echo("no keys are configured: every caller may read every owner's picks")
+    else:
+        typer.echo("no keys are configured: only this machine is listened to")
     serve(settings, listener)
 
 

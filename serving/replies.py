@@ -173,6 +173,13 @@ class ReadyBody(Shape):
     warnings: list[str]
 
 
+class TokenBody(Shape):
+    """A token that opens one owner's calls."""
+
+    token: str
+    expires_time: datetime
+
+
 class HealthBody(Shape):
     """The process answers."""
 

@@ -129,6 +129,7 @@ def serve_here(config: uvicorn.Config, listener: socket.socket) -> None:
 def _serve_in_workers(config: uvicorn.Config, listener: socket.socket) -> None:
     counters = Path(tempfile.mkdtemp(prefix="sharepicks-metrics-"))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(counters)
+    os.environ["SHAREPICKS_COUNTS_FILE"] = str(counters / "calls")
     try:
         Multiprocess(config, sockets=[listener]).run()
     finally:

@@ -24,6 +24,7 @@ class Settings:
     `snapshots`: one snapshot folder or a registry folder. `poll_every_s`: how often the pointer is read.
     `body_within_s`: how long a request body may take to arrive. `n_workers`: server processes.
     `reply_cache_mb`: what each process may keep of the replies it gave; 0 keeps none.
+    `store`: the address of the online store, None without one.
     """
 
     snapshots: Path = DEFAULT_SNAPSHOTS
@@ -31,6 +32,7 @@ class Settings:
     body_within_s: float = 10.0
     n_workers: int = 1
     reply_cache_mb: int = 64
+    store: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.poll_every_s <= 3600:
@@ -50,6 +52,7 @@ class Settings:
             PREFIX + "BODY_WITHIN_S": repr(self.body_within_s),
             PREFIX + "WORKERS": str(self.n_workers),
             PREFIX + "REPLY_CACHE_MB": str(self.reply_cache_mb),
+            **({} if self.store is None else {PREFIX + "STORE": self.store}),
         }
 
 
@@ -61,6 +64,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         body_within_s=_number(environment, "BODY_WITHIN_S", 10.0),
         n_workers=int(_number(environment, "WORKERS", 1)),
         reply_cache_mb=int(_number(environment, "REPLY_CACHE_MB", 64)),
+        store=environment.get(PREFIX + "STORE") or None,
     )
 
 

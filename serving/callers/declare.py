@@ -41,12 +41,6 @@ class MayCall:
     mine: str | None
     mine_in_body: bool
 
-    def sentence(self) -> str:
-        """For people who read the OpenAPI document."""
-        if not self.roles:
-            return "Anybody may call this."
-        return f"May be called by: {', '.join(self.callers())}."
-
     def callers(self) -> list[str]:
         """The roles in order, with what each is held to."""
         return [
@@ -76,8 +70,12 @@ def may_call(
         @wraps(endpoint)
         async def guarded(request: Request) -> Response:
             doors: Doors = request.app.state.doors
-            await doors.pass_through(request, allowed)
-            reply = await endpoint(request)
+            bucket = doors.admit(request, allowed)
+            await doors.turnstile.enter(bucket)
+            try:
+                reply = await endpoint(request)
+            finally:
+                doors.turnstile.leave(bucket)
             if mine_in_body and ASKED not in request.scope:
                 raise ConfigError("this route says mine_in_body and never called require_mine")
             return reply

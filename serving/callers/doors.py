@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from fastapi import Request
 
+from serving.callers.call_counts import Allowance, CallCounts
 from serving.callers.declare import CALLER, MayCall, require_role_and_scope
 from serving.callers.key_ring import KeyRing
 from serving.callers.owner_tokens import TokenSecrets, open_owner_token
-from serving.callers.roles import Caller
+from serving.callers.roles import SCOPE_OF, Caller
+from serving.callers.turnstile import Turnstile
 from serving.errors import ServiceError
 
 MAX_HEADER_BYTES = 2048
+PER_KEY, PER_PERSON = Allowance(500), Allowance(10)
+EVERYBODY = "everybody"  # what requests are counted under while nobody needs a key
 WHO = {"www-authenticate": 'Bearer realm="sharepicks"'}
 
 
@@ -27,13 +31,18 @@ def utc_now() -> datetime:
 class Doors:
     """What stands before every route.
 
-    `ring`: the keys, None for a service without a store. `tokens`: what owner tokens are signed with. While
-    no key was ever made the doors are open, and the server listens on loopback only.
+    `ring`: the keys, None for a service without a store. `tokens`: what owner tokens are signed with.
+    `per_key` and `per_person`: how often one caller may call. While no key was ever made the doors are open,
+    and the server listens on loopback only.
     """
 
     ring: KeyRing | None = None
     tokens: TokenSecrets | None = None
     clock: Callable[[], datetime] = utc_now
+    per_key: Allowance = PER_KEY
+    per_person: Allowance = PER_PERSON
+    counts: CallCounts = field(default_factory=CallCounts)
+    turnstile: Turnstile = field(default_factory=Turnstile)
 
     @property
     def are_open(self) -> bool:
@@ -45,13 +54,27 @@ class Doors:
             raise ServiceError("not_ready", "the keys cannot be read from the store; try again soon")
         return state == "no keys"
 
-    async def pass_through(self, request: Request, allowed: MayCall) -> None:
-        """Return when this request may go on; ServiceError unauthorized or forbidden when not."""
+    def admit(self, request: Request, allowed: MayCall) -> str:
+        """What this request is counted under; ServiceError when it may not go on.
+
+        unauthorized, forbidden or, above the caller's allowance, too_many_requests.
+        """
         if self.are_open:
-            return
+            return EVERYBODY
         caller = self.caller_of(request)
         request.scope[CALLER] = caller
+        wait_s = self.counts.call(caller.bucket, self.allowance_of(caller), self.clock().timestamp())
+        if wait_s:
+            raise ServiceError(
+                "too_many_requests", "this caller may not call so often; Retry-After says when she may again",
+                {"retry-after": str(wait_s)},
+            )  # fmt: skip
         require_role_and_scope(request, caller, allowed)
+        return caller.bucket
+
+    def allowance_of(self, caller: Caller) -> Allowance:
+        """How often she may call: an owner and a supplier are one person, a storefront is a platform."""
+        return self.per_person if caller.role in SCOPE_OF else self.per_key
 
     def caller_of(self, request: Request) -> Caller:
         """Whose key or token came; ServiceError unauthorized with one body for everything that is wrong."""
@@ -76,6 +99,3 @@ def _credential_of(request: Request) -> str | None:
         return None
     text: str = credential.decode("ascii")
     return text if text.isprintable() and " " not in text else None
-
-
-OPEN_DOORS = Doors()  # no store, so no keys: everybody who reaches the socket may call

@@ -175,6 +175,7 @@ def test_the_openapi_document_describes_every_parameter_and_body(caller: Caller)
     document = caller.get("/openapi.json").json()
     assert set(document["paths"]) == {
         "/v1/owners/{owner_id}/recommend", "/v1/owners/{owner_id}/rank",
+            "/v1/owners/{owner_id}/token",
         "/v1/products/{product_id}/good-value", "/v1/suppliers/{supplier_id}/insights", "/v1/demand",
         "/healthz", "/readyz", "/metrics",
     }  # fmt: skip
@@ -184,7 +185,7 @@ def test_the_openapi_document_describes_every_parameter_and_body(caller: Caller)
     assert recommend["parameters"][1]["schema"] == {
         "type": "integer", "minimum": 1, "maximum": 100, "default": 20,
     }  # fmt: skip
-    assert set(recommend["responses"]) == {"200", "422", "500", "503"}
+    assert set(recommend["responses"]) == {"200", "401", "403", "422", "429", "500", "503"}
     rank = document["paths"]["/v1/owners/{owner_id}/rank"]["post"]
     schema = rank["requestBody"]["content"]["application/json"]["schema"]
     assert schema["required"] == ["product_ids"]

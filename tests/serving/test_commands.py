@@ -25,9 +25,9 @@ def test_help_shows_an_example(command: str) -> None:
     assert f"Example: sharepicks {command}" in result.output
 
 
-def test_serve_says_that_the_store_is_not_there_yet(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="the online store is not there yet: leave --store out"):
-        run("serve", "--snapshots", str(tmp_path), "--store", "sqlite:///x.db")
+def test_serve_refuses_a_store_that_it_cannot_open(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="the store cannot be opened"):
+        run("serve", "--snapshots", str(tmp_path), "--store", f"sqlite:///{tmp_path}/no/where.db")
 
 
 def test_serve_refuses_other_machines_while_nobody_needs_a_key(tmp_path: Path) -> None:

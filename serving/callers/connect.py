@@ -1,0 +1,48 @@
+"""The doors of a service, from its store's address and the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from recsys.errors import ConfigError
+from serving.callers.api_keys import any_key_ever
+from serving.callers.call_counts import Allowance, CallCounts
+from serving.callers.database import transactions_of
+from serving.callers.doors import PER_KEY, PER_PERSON, Doors, utc_now
+from serving.callers.key_ring import KeyRing
+from serving.callers.owner_tokens import read_token_secrets
+
+COUNTS_FILE = "SHAREPICKS_COUNTS_FILE"  # set by `serve` for its workers; without it each counts for itself
+MAX_CALLS_PER_S = 1_000_000.0
+
+
+def doors_from(store: str | None, environment: Mapping[str, str]) -> Doors:
+    """The doors that a store's keys and the settings make; ConfigError for a setting outside its rule."""
+    counts_file = environment.get(COUNTS_FILE)
+    return Doors(
+        ring=None if store is None else KeyRing(transactions_of(store), utc_now),
+        tokens=read_token_secrets(environment),
+        per_key=_allowance(environment, "SHAREPICKS_KEY_CALLS_PER_S", PER_KEY),
+        per_person=_allowance(environment, "SHAREPICKS_PERSON_CALLS_PER_S", PER_PERSON),
+        counts=CallCounts(Path(counts_file) if counts_file else None),
+    )
+
+
+def keys_are_configured(store: str | None) -> bool:
+    """Whether a key was ever made in this store, so that the service asks for one."""
+    if store is None:
+        return False
+    with transactions_of(store)() as connection:
+        return any_key_ever(connection)
+
+
+def _allowance(environment: Mapping[str, str], name: str, default: Allowance) -> Allowance:
+    text = environment.get(name) or repr(default.per_second)
+    try:
+        value = float(text)
+    except ValueError:
+        raise ConfigError(f"{name} must be a number; got {text[:40]!r}") from None
+    if not 0 <= value <= MAX_CALLS_PER_S:
+        raise ConfigError(f"{name} must be 0 (no bound) to {MAX_CALLS_PER_S:,.0f}; got {text[:40]!r}")
+    return Allowance(value)

@@ -1,0 +1,154 @@
+"""A service over a snapshot whose every field names its owner, and one caller of every kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jwt
+from asgi_caller import JSON, Answer, Caller
+from fake_snapshots import AS_OF, make_registry
+from fastapi import FastAPI
+
+from recsys.domain import Offer, Pick, Query, Reason, Reply
+from serving.app import create_app
+from serving.callers.api_keys import create_key, revoke_key
+from serving.callers.call_counts import Allowance
+from serving.callers.database import transactions_of
+from serving.callers.declare import declared_routes
+from serving.callers.doors import Doors
+from serving.callers.key_ring import KeyRing
+from serving.callers.owner_tokens import AUDIENCE, ISSUER, TokenSecrets, make_owner_token
+from serving.callers.roles import Role
+from serving.errors import STATUS_OF
+from serving.service import Service
+from serving.settings import Settings
+from serving.snapshots import Served
+
+NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
+SECRET = b"canarysecretcanarysecretcanarysecret"
+OWNERS = ("owner/A", "owner-B")
+SUPPLIERS = ("supplier/A", "supplier-B")
+PEOPLE = (*(f"owner {name}" for name in OWNERS), *(f"supplier {name}" for name in SUPPLIERS))
+UNBOUND = Allowance(0)
+
+
+def canary(person: str) -> str:
+    """The text that stands in every field about one owner or supplier."""
+    return f"canary<{person}>"
+
+
+def recommend(query: Query) -> Reply:
+    """Picks in which every text is the owner's canary."""
+    mine = canary("owner " + query.owner_id)
+    reason = Reason(mine, mine, {mine: mine})
+    picks = tuple(
+        Pick(mine, mine, mine, Offer(1, "CNY"), position, 1.0, mine, (reason,)) for position in (1, 2)
+    )
+    return Reply(query.owner_id, query.target, picks[: query.n], mine, mine)
+
+
+def open_canaries(path: Path) -> Served:
+    """A snapshot of the two owners and suppliers; nobody else is known to it."""
+
+    def insights(supplier_id: str, n: int) -> dict[str, Any] | None:
+        if supplier_id not in SUPPLIERS:
+            return None
+        return {"supplier_id": supplier_id, "products": [canary("supplier " + supplier_id)] * n}
+
+    def value(product_id: str) -> dict[str, Any] | None:
+        return {"product_id": product_id} if product_id == "p1" else None
+
+    return Served("canaries", AS_OF, recommend, value, insights, lambda n: [])
+
+
+@dataclass
+class Town:
+    """The app, and the Authorization header of each kind of caller (None: none is sent)."""
+
+    app: FastAPI
+    headers: dict[str, str | None] = field(default_factory=dict)
+
+    def send(self, who: str, method: str, target: str, body: bytes = b"") -> Answer:
+        """One request of one caller."""
+        headers = [JSON] if method in ("POST", "PUT", "PATCH") else []
+        if self.headers[who] is not None:
+            headers.append(("authorization", str(self.headers[who])))
+        return Caller(self.app).send(method, target, [body], headers)
+
+
+# What each kind of caller may see of people: the canaries that are not foreign to her.
+SEES: dict[str, frozenset[str]] = {
+    "storefront": frozenset(PEOPLE[:2]),
+    "token A": frozenset({PEOPLE[0]}),
+    "token B": frozenset({PEOPLE[1]}),
+    "owner key A": frozenset({PEOPLE[0]}),
+    "supplier A": frozenset({PEOPLE[2]}),
+    "supplier B": frozenset({PEOPLE[3]}),
+}
+
+
+def make_town(folder: Path, *, per_key: Allowance = UNBOUND, per_person: Allowance = UNBOUND) -> Town:
+    """A town with a key or token of every kind, all made at NOW, where its clock stands."""
+    transactions = transactions_of(f"sqlite:///{folder / 'store.db'}")
+
+    def key(role: Role, scope: str | None = None, life: timedelta = timedelta(days=1)) -> Any:
+        return create_key(transactions, role, scope, label="", life=life, actor="ann", now=NOW)
+
+    made = {
+        "storefront": key(Role.STOREFRONT),
+        "scientist": key(Role.SCIENTIST),
+        "operator": key(Role.OPERATOR),
+        "owner key A": key(Role.OWNER, OWNERS[0]),
+        "supplier A": key(Role.SUPPLIER, SUPPLIERS[0]),
+        "supplier B": key(Role.SUPPLIER, SUPPLIERS[1]),
+        "revoked": key(Role.STOREFRONT),
+    }
+    expired = create_key(
+        transactions, Role.STOREFRONT, None, label="", life=timedelta(hours=1), actor="ann",
+        now=NOW - timedelta(hours=1),
+    )  # fmt: skip
+    revoke_key(transactions, made["revoked"].key_id, actor="ann", now=NOW)
+    secrets = TokenSecrets((SECRET,))
+    tokens = {
+        f"token {name}": make_owner_token(secrets, owner, timedelta(hours=1), NOW)
+        for name, owner in zip("AB", OWNERS, strict=True)
+    }
+    old = make_owner_token(secrets, OWNERS[0], timedelta(hours=1), NOW - timedelta(hours=1))
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": OWNERS[0], "iat": int(NOW.timestamp())}
+    forged = jwt.encode({**claims, "exp": claims["iat"] + 60}, b"x" * 32, algorithm="HS256")
+    credentials = {
+        **{who: new.key for who, new in made.items()}, **tokens, "expired": expired.key,
+        "expired token": old, "forged token": forged, "garbage": "sp_garbage",
+        "wrong secret": made["storefront"].key[:-1] + ("0" if made["storefront"].key[-1] != "0" else "1"),
+    }  # fmt: skip
+    ring = KeyRing(transactions, lambda: NOW)
+    ring.refresh()
+    doors = Doors(ring, secrets, lambda: NOW, per_key=per_key, per_person=per_person)
+    app = create_app(Settings(snapshots=make_registry(folder / "snapshots")), open_canaries, doors)
+    service: Service = app.state.service
+    service.metrics.snapshot_looked_at(service.keeper.refresh(), service.keeper.served)
+    return Town(app, {"anonymous": None} | {who: f"Bearer {text}" for who, text in credentials.items()})
+
+
+def targets_of(app: FastAPI) -> list[tuple[str, str]]:
+    """Method and path of every mounted route × every id, in several spellings, of owners and suppliers."""
+    people = (*OWNERS, *SUPPLIERS, "nobody", "p1")
+    spelled = {
+        spelling
+        for name in people
+        for spelling in (quote(name, safe=""), quote(name), "".join(f"%{b:02x}" for b in name.encode()))
+    }
+    found = []
+    for path, methods, _, _ in declared_routes(app):
+        before, brace, rest = path.partition("{")
+        after = rest.partition("}")[2]
+        for method in sorted(methods - {"HEAD"}):
+            found += [(method, before + s + after) for s in sorted(spelled)] if brace else [(method, path)]
+    return found
+
+
+REFUSED = {STATUS_OF["unauthorized"], STATUS_OF["forbidden"]}
