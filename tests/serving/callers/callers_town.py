@@ -42,13 +42,13 @@ def canary(person: str) -> str:
 
 
 def recommend(query: Query) -> Reply:
-    """Picks in which every text is the owner's canary."""
+    """Picks in which every text is the owner's canary; source and fallback are the service's own words."""
     mine = canary("owner " + query.owner_id)
     reason = Reason(mine, mine, {mine: mine})
     picks = tuple(
-        Pick(mine, mine, mine, Offer(1, "CNY"), position, 1.0, mine, (reason,)) for position in (1, 2)
+        Pick(mine, mine, mine, Offer(1, "CNY"), position, 1.0, "taste", (reason,)) for position in (1, 2)
     )
-    return Reply(query.owner_id, query.target, picks[: query.n], mine, mine)
+    return Reply(query.owner_id, query.target, picks[: query.n], "popular", mine)
 
 
 def open_canaries(path: Path) -> Served:
