@@ -213,3 +213,10 @@ TABLES: tuple[Table, ...] = (
 )  # fmt: skip
 
 TABLE_BY_NAME = {table.name: table for table in TABLES}
+
+# Tables whose rows happened at a moment: what is dated after `as_of` is not known yet. The others say what
+# is, since some time or other.
+EVENT_TABLES = (
+    "orders", "shares", "share_events", "returns", "reviews", "complaints", "stock", "group_buys",
+    "group_buy_joins", "impressions",
+)  # fmt: skip

@@ -94,7 +94,7 @@ def _rules(column: Column, sql_type: str, *, required: bool) -> tuple[Rule, ...]
             Rule("must carry its offset from UTC (Z or +08:00)", f"{value} IS NULL AND {present} AND {lacks}")
         )
     if column.kind not in ("id", "text", "choice", "currency"):
-        rules.append(Rule(_malformed(column), f"{value} IS NULL AND {present}"))
+        rules.append(Rule(malformed(column), f"{value} IS NULL AND {present}"))
     if column.kind == "id":
         rules += _id_rules(value)
     if column.kind == "text":
@@ -123,7 +123,8 @@ def _wrong_type(column: Column, sql_type: str) -> str:
     return f"must be text; {held}: ids are never parsed, so write them as strings"
 
 
-def _malformed(column: Column) -> str:
+def malformed(column: Column) -> str:
+    """The sentence about a cell that is no value of the column's kind."""
     if column.kind == "time":
         return "must be an RFC 3339 time with an offset, such as 2024-05-01T08:30:00+08:00"
     if column.kind in ("money", "count"):
@@ -164,9 +165,15 @@ def _id_rules(value: str) -> list[Rule]:
 
 
 def _range_rules(column: Column, value: str) -> list[Rule]:
+    sql = {"minimum": f"{value} < {column.minimum or 0:g}", "maximum": f"{value} > {column.maximum or 0:g}"}
+    return [Rule(text, sql[end]) for end, text in range_rules(column)]
+
+
+def range_rules(column: Column) -> list[tuple[str, str]]:
+    """The ends of the column's range that it has, `minimum` or `maximum`, each with its sentence."""
     rules = []
     if column.minimum is not None:
-        rules.append(Rule(f"must be >= {column.minimum:g}", f"{value} < {column.minimum:g}"))
+        rules.append(("minimum", f"must be >= {column.minimum:g}"))
     if column.maximum is not None:
         text = f"must be <= {column.maximum:g}"
         if column.name == "commission_rate":
@@ -174,7 +181,7 @@ def _range_rules(column: Column, value: str) -> list[Rule]:
                 "must be a fraction from 0 to 1; some platforms send per mille or basis points: "
                 "divide by 1,000 or by 10,000"
             )
-        rules.append(Rule(text, f"{value} > {column.maximum:g}"))
+        rules.append(("maximum", text))
     return rules
 
 

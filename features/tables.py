@@ -249,7 +249,10 @@ def _parsed(kind: Kind, value: str) -> str:
         low = f"lower({value})"
         return f"CASE WHEN {low} IN ('true', '1') THEN true WHEN {low} IN ('false', '0') THEN false END"
     pattern, target = (INTEGER_TEXT, "BIGINT") if kind in ("money", "count") else (NUMBER_TEXT, "DOUBLE")
-    return f"CASE WHEN regexp_full_match({value}, {quoted(pattern)}) THEN TRY_CAST({value} AS {target}) END"
+    cast = f"TRY_CAST({value} AS {target})"
+    if target == "DOUBLE":  # 1e999 is written as a number and is none
+        cast = f"nullif(nullif({cast}, 'inf'), '-inf')"
+    return f"CASE WHEN regexp_full_match({value}, {quoted(pattern)}) THEN {cast} END"
 
 
 def typed_column(source: Source, column: Column) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from features.arrays import NO_ROW, Array, read_only
 from features.categories import CategoryTree
 from features.coding import Coder
-from features.contract import TABLE_BY_NAME
+from features.contract import EVENT_TABLES, TABLE_BY_NAME
 from features.dataset import Dataset
 from features.engine import Engine
 from features.off import what_is_off
@@ -25,10 +25,6 @@ from features.reading import columns_present, read_table
 from recsys.errors import DataError, UsageError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-EVENT_TABLES = (
-    "orders", "shares", "share_events", "returns", "reviews", "complaints", "stock", "group_buys",
-    "group_buy_joins", "impressions",
-)  # fmt: skip
 
 
 class Window:

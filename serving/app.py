@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,14 +22,17 @@ from serving.logs import write_logs_to_stderr
 from serving.metrics import Metrics
 from serving.reply_cache import ReplyCache
 from serving.request_log import RequestLog
+from serving.routes_events import events_router
+from serving.routes_members import members_router
 from serving.routes_operation import operation_router
 from serving.routes_picks import picks_router
 from serving.routes_suppliers import suppliers_router
 from serving.routes_tokens import tokens_router
 from serving.routes_value import value_router
-from serving.service import Service
+from serving.service import Service, utc_now
 from serving.settings import Settings, settings_from
 from serving.snapshots import Outcome, Served, SnapshotKeeper, keep_fresh, open_served
+from serving.store.keeper import StoreKeeper, keep_open
 
 PARENT_LOOK_EVERY_S = 1.0
 
@@ -37,6 +41,7 @@ def create_app(
     settings: Settings,
     open_snapshot: Callable[[Path], Served] = open_served,
     doors: Doors | None = None,
+    clock: Callable[[], datetime] = utc_now,
 ) -> FastAPI:
     """The service over the snapshots of a folder.
 
@@ -49,6 +54,7 @@ def create_app(
         SnapshotKeeper(settings.snapshots, open_snapshot),
         Metrics(multiprocess=settings.n_workers > 1),
         ReplyCache(settings.reply_cache_mb << 20),
+        StoreKeeper(settings.store),
     )
     app = FastAPI(
         title="Sharepicks",
@@ -65,6 +71,8 @@ def create_app(
     app.include_router(value_router(service))
     app.include_router(suppliers_router(service))
     app.include_router(tokens_router())
+    app.include_router(events_router(service, clock))
+    app.include_router(members_router(service, clock))
     app.include_router(operation_router(service, lambda: app.openapi()))
     install_doors(app, doors or Doors())
     install_error_handlers(app)
@@ -84,6 +92,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     note(await asyncio.to_thread(service.keeper.refresh))
     tasks = [asyncio.create_task(keep_fresh(service.keeper, service.settings.poll_every_s, note))]
     tasks += await watch_keys(app)
+    tasks.append(asyncio.create_task(keep_open(service.store)))
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
         tasks.append(asyncio.create_task(_leave_with_parent(parent.pid)))
@@ -93,6 +102,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(service.store.close)
 
 
 async def _leave_with_parent(parent_id: int) -> None:

@@ -13,10 +13,11 @@ import typer
 
 from recsys.errors import UsageError
 from serving.callers.commands import app as keys_app
+from serving.store.commands import app as store_app
 from serving.trust_commands import app as trust_app
 
 app = typer.Typer()
-app.registered_commands += trust_app.registered_commands
+app.registered_commands += trust_app.registered_commands + store_app.registered_commands
 app.add_typer(keys_app, name="keys")
 
 
@@ -46,6 +47,10 @@ def serve(
     from serving.settings import refuse_open_door, settings_from
 
     store = store or os.environ.get("SHAREPICKS_STORE") or None
+    if store is not None:
+        from serving.store.opening import check_url
+
+        check_url(store)
     keys = keys_are_configured(store)
     if not keys:
         refuse_open_door(host, insecure_no_keys=insecure_no_keys)

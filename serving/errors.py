@@ -21,12 +21,14 @@ STATUS_OF = {
     "not_found": 404,
     "method_not_allowed": 405,
     "request_timeout": 408,
+    "conflict": 409,
     "too_large": 413,
     "unsupported_media_type": 415,
     "invalid": 422,
     "too_many_requests": 429,
     "internal": 500,
     "overloaded": 503,
+    "store_unavailable": 503,
     "not_ready": 503,
 }
 CODE_OF = {status: code for code, status in STATUS_OF.items()}

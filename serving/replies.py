@@ -234,3 +234,36 @@ def _expected_body(expected: Expected) -> dict[str, Any]:
 
 def _spread_body(spread: Spread) -> dict[str, float]:
     return {"low": spread.low, "mid": spread.mid, "high": spread.high}
+
+
+class RefusedEvent(Shape):
+    """One event that was not kept: its place in the batch from 0, and the rule it breaks."""
+
+    index: int
+    error: str
+    detail: str
+
+
+class EventsBody(Shape):
+    """What became of a batch; all that is accepted is kept for good."""
+
+    accepted: int
+    duplicates: int
+    ignored: int
+    errors: list[RefusedEvent]
+
+
+class RefusedEventsBody(ErrorBody):
+    """A batch of which nothing was kept."""
+
+    errors: list[RefusedEvent] = []
+
+
+class ErasureBody(Shape):
+    """What was erased, and from when everything else is without her."""
+
+    n_rows: int
+    erased_time: datetime
+    store_files_clean: bool
+    exports_without_from: datetime
+    snapshots_without_by: datetime

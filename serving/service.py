@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from fastapi import Request
 
@@ -11,18 +12,25 @@ from serving.metrics import Metrics
 from serving.reply_cache import ReplyCache
 from serving.settings import Settings
 from serving.snapshots import Served, SnapshotKeeper
+from serving.store.keeper import StoreKeeper
 
 SNAPSHOT_ID = "sharepicks.snapshot_id"  # key in the request's scope: the snapshot that answered, for the log
 
 
+def utc_now() -> datetime:
+    """The clock of a service."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The settings, the serving snapshot, the counters and the kept replies of one app."""
+    """The settings, the serving snapshot, the counters, the kept replies and the store of one app."""
 
     settings: Settings
     keeper: SnapshotKeeper
     metrics: Metrics
     replies: ReplyCache
+    store: StoreKeeper
 
     def served_to(self, request: Request) -> Served:
         """The snapshot that answers this request, noted for the log; ServiceError not_ready without one.

@@ -24,7 +24,7 @@ class Settings:
     `snapshots`: one snapshot folder or a registry folder. `poll_every_s`: how often the pointer is read.
     `body_within_s`: how long a request body may take to arrive. `n_workers`: server processes.
     `reply_cache_mb`: what each process may keep of the replies it gave; 0 keeps none.
-    `store`: the address of the online store, None without one.
+    `store`: the address of the online store, None without one. `store_within_s`: how long the store may take.
     """
 
     snapshots: Path = DEFAULT_SNAPSHOTS
@@ -33,6 +33,7 @@ class Settings:
     n_workers: int = 1
     reply_cache_mb: int = 64
     store: str | None = None
+    store_within_s: float = 5.0
 
     def __post_init__(self) -> None:
         if not 0 < self.poll_every_s <= 3600:
@@ -43,6 +44,8 @@ class Settings:
             raise ConfigError(f"workers must be 1 to {MAX_WORKERS}; got {self.n_workers}")
         if not 0 <= self.reply_cache_mb <= MAX_CACHE_MB:
             raise ConfigError(f"reply_cache_mb must be 0 to {MAX_CACHE_MB}; got {self.reply_cache_mb}")
+        if not 0 < self.store_within_s <= 60:
+            raise ConfigError(f"store_within_s must be above 0 and at most 60; got {self.store_within_s}")
 
     def to_environment(self) -> dict[str, str]:
         """The same settings as variables, for the worker processes."""
@@ -52,6 +55,7 @@ class Settings:
             PREFIX + "BODY_WITHIN_S": repr(self.body_within_s),
             PREFIX + "WORKERS": str(self.n_workers),
             PREFIX + "REPLY_CACHE_MB": str(self.reply_cache_mb),
+            PREFIX + "STORE_WITHIN_S": repr(self.store_within_s),
             **({} if self.store is None else {PREFIX + "STORE": self.store}),
         }
 
@@ -65,6 +69,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         n_workers=int(_number(environment, "WORKERS", 1)),
         reply_cache_mb=int(_number(environment, "REPLY_CACHE_MB", 64)),
         store=environment.get(PREFIX + "STORE") or None,
+        store_within_s=_number(environment, "STORE_WITHIN_S", 5.0),
     )
 
 

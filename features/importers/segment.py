@@ -9,7 +9,6 @@ Source of the names: Segment's e-commerce events specification, version 2.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,18 +18,27 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from babel.numbers import get_currency_precision
 
-from features.contract import CHANNELS, TABLE_BY_NAME
+from features.contract import TABLE_BY_NAME
 from features.dataset import DatasetWriter
 from features.importers.order_lines import begin_prices, number_repeated_lines
 from features.importers.source_rows import read_lines
+from features.segment_events import (
+    EVENT_TYPES,
+    ORDER,
+    REFUND,
+    SHARE,
+    SegmentError,
+    Sighting,
+    read_order,
+    read_reaction,
+    read_refund,
+    read_share,
+    refund_row,
+    require_event,
+    time_of,
+)
 from recsys.errors import DataError
-
-EVENT_TYPES = {"Product Viewed": "view", "Product Added": "add_to_cart"}
-CHANNEL_OF = {"whatsapp": "private", "messenger": "private", "wechat": "private", "wechat_moments": "moments"}
-# an e-mail address or a phone number, which the contract refuses as an id: better one too many dropped
-PERSONAL = re.compile(r".*@.*|\+.*|\d{10,}|[\d(][\d ().-]*[ ().-][\d ().-]*")
 
 
 @dataclass(slots=True)
@@ -46,17 +54,9 @@ class _Rows:
     def add(self, table: str, **row: Any) -> None:
         self.tables.setdefault(table, []).append(row)
 
-    def see_product(self, place: str, product: Any) -> str:
-        """The product's id, its name, category, brand and picture kept as last seen."""
-        if not isinstance(product, dict):
-            raise DataError(f"{place}: products must be a list of objects; got {str(product)[:80]!r}")
-        product_id = _text(place, product, "product_id")
-        known = self.products.setdefault(product_id, {})
-        for column, key in (("title", "name"), ("category", "category"), ("brand", "brand"),
-                            ("image_url", "image_url")):  # fmt: skip
-            if product.get(key):
-                known[column] = str(product[key])
-        return product_id
+    def see(self, product: Sighting) -> None:
+        """Keep the product's name, category, brand and picture as last seen."""
+        self.products.setdefault(product.product_id, {}).update(product.columns)
 
 
 def import_dataset(source: Path, writer: DatasetWriter) -> None:
@@ -67,7 +67,10 @@ def import_dataset(source: Path, writer: DatasetWriter) -> None:
         if take is None:
             rows.left_out[f"events '{event['event']}' have no table"] += 1
         else:
-            take(rows, place, event)
+            try:
+                take(rows, event)
+            except SegmentError as error:
+                raise _at(place, error) from None
     if not rows.products:
         raise DataError(f"{source.name}: at least one event must name a product; none does")
     rows.tables["products"] = [
@@ -89,7 +92,11 @@ def _in_time_order(source: Path, rows: _Rows) -> Iterable[tuple[str, dict[str, A
     seen: dict[str, Any] = {}
     events: list[tuple[datetime, str, dict[str, Any]]] = []
     for place, event in _read(source):
-        message_id = _text(place, event, "messageId")
+        try:
+            require_event(event)
+        except SegmentError as error:
+            raise _at(place, error) from None
+        message_id = str(event["messageId"])
         if message_id in seen:
             if seen[message_id] != event:
                 raise DataError(
@@ -98,12 +105,7 @@ def _in_time_order(source: Path, rows: _Rows) -> Iterable[tuple[str, dict[str, A
             rows.left_out["events were sent twice with one messageId"] += 1
             continue
         seen[message_id] = event
-        _text(place, event, "event")
-        if not isinstance(event.get("properties"), dict):
-            raise DataError(
-                f"{place}: properties must be an object; got {str(event.get('properties'))[:80]!r}"
-            )
-        events.append((_time(place, event), place, event))
+        events.append((time_of(event), place, event))
     events.sort(key=lambda entry: entry[0])
     return [(place, event) for _, place, event in events]
 
@@ -135,87 +137,61 @@ def _read(source: Path) -> Iterable[tuple[str, dict[str, Any]]]:
             yield f"{source.name} row {number}", entry
 
 
-def _take_order(rows: _Rows, place: str, event: dict[str, Any]) -> None:
-    properties = event["properties"]
-    order_id = _text(place, properties, "order_id")
+def _take_order(rows: _Rows, event: dict[str, Any]) -> None:
+    lines = read_order(event)
+    order_id = lines[0][0]["order_id"]
     if order_id in rows.order_lines:
         rows.left_out["orders came again under another messageId, and the first counts"] += 1
         return
-    currency = _text(place, properties, "currency")
-    if not re.fullmatch("[A-Z]{3}", currency):
-        raise DataError(f"{place}: currency must be three capital letters (ISO 4217); got {currency!r}")
-    rows.order_lines[order_id] = []
-    for product in _products(place, properties):
-        line = {
-            "order_id": order_id,
-            "order_time": _time(place, event),
-            "member_id": _person(place, event),
-            "product_id": rows.see_product(place, product),
-            "quantity": _quantity(place, product),
-            "price_minor": _minor(place, product, "price", currency),
-            "owner_id": properties.get("owner_id"),
-            "share_id": properties.get("share_id"),
-        }
-        rows.order_lines[order_id].append(line | {"currency": currency})
+    rows.order_lines[order_id] = [line for line, _, _ in lines]
+    for line, currency, product in lines:
+        rows.see(product)
         rows.add("orders", **line, currency=currency)
 
 
-def _take_refund(rows: _Rows, place: str, event: dict[str, Any]) -> None:
-    properties = event["properties"]
-    order_id = _text(place, properties, "order_id")
-    ordered = {line["product_id"]: line for line in rows.order_lines.get(order_id, ())}
-    named = properties.get("products") or [{"product_id": product_id} for product_id in ordered]
+def _take_refund(rows: _Rows, event: dict[str, Any]) -> None:
+    refund = read_refund(event)
+    ordered = {line["product_id"]: line for line in rows.order_lines.get(refund.order_id, ())}
+    named = refund.products if refund.products is not None else tuple((p, None) for p in ordered)
     if not named:
         rows.left_out["refunds are of orders that are not in this file"] += 1
-    for product in named:
-        product_id = _text(place, product, "product_id") if isinstance(product, dict) else str(product)
+    for product_id, quantity in named:
         line = ordered.get(product_id)
         if line is None:
             rows.left_out["refunded products are of orders that are not in this file"] += 1
             continue
-        quantity = _quantity(place, product) if "quantity" in product else line["quantity"]
-        rows.add(
-            "returns", return_id=f"{event['messageId']}-{product_id}", order_id=order_id,
-            product_id=product_id, request_time=_time(place, event), quantity=quantity,
-            fault="unknown", refund_minor=quantity * line["price_minor"],
-        )  # fmt: skip
+        price_minor = line["price_minor"]
+        row = refund_row(event["messageId"], refund, product_id, quantity or line["quantity"], price_minor)
+        rows.add("returns", **row)
 
 
-def _take_share(rows: _Rows, place: str, event: dict[str, Any]) -> None:
-    properties = event["properties"]
-    via = str(properties.get("share_via", "other")).lower()
-    recipient = properties.get("recipient")
-    if recipient is not None and PERSONAL.fullmatch(str(recipient)):
+def _take_share(rows: _Rows, event: dict[str, Any]) -> None:
+    row, product, is_personal = read_share(event)
+    rows.see(product)
+    if is_personal:
         rows.left_out["recipients are e-mail addresses or phone numbers; the share stays, they do not"] += 1
-        recipient = None
-    rows.add(
-        "shares", share_id=str(properties.get("share_id") or event["messageId"]),
-        share_time=_time(place, event), owner_id=str(properties.get("owner_id") or _person(place, event)),
-        product_id=rows.see_product(place, properties),
-        channel=CHANNEL_OF.get(via, via if via in CHANNELS else "other"), recipient_id=recipient,
-    )  # fmt: skip
+    rows.add("shares", **row)
 
 
-def _take_reaction(rows: _Rows, place: str, event: dict[str, Any]) -> None:
-    properties = event["properties"]
-    product_id = rows.see_product(place, properties)
-    if not properties.get("share_id"):
+def _take_reaction(rows: _Rows, event: dict[str, Any]) -> None:
+    row, product = read_reaction(event)
+    rows.see(product)
+    if row is None:
         rows.left_out[f"events '{event['event']}' name no share_id, so they answer no share"] += 1
-        return
-    rows.add(
-        "share_events", event_id=event["messageId"], event_time=_time(place, event),
-        event_type=EVENT_TYPES[event["event"]], share_id=str(properties["share_id"]),
-        owner_id=properties.get("owner_id"), product_id=product_id, member_id=_person(place, event),
-    )  # fmt: skip
+    else:
+        rows.add("share_events", **row)
 
 
-TAKERS: Mapping[str, Callable[[_Rows, str, dict[str, Any]], None]] = {
-    "Order Completed": _take_order,
-    "Order Refunded": _take_refund,
-    "Product Shared": _take_share,
-    "Product Viewed": _take_reaction,
-    "Product Added": _take_reaction,
+TAKERS: Mapping[str, Callable[[_Rows, dict[str, Any]], None]] = {
+    ORDER: _take_order,
+    REFUND: _take_refund,
+    SHARE: _take_share,
+    **dict.fromkeys(EVENT_TYPES, _take_reaction),
 }
+
+
+def _at(place: str, error: SegmentError) -> DataError:
+    return DataError(f"{place}: {error.rule}; got {error.got}")
 
 
 def _write(table: str, frame: pd.DataFrame, writer: DatasetWriter) -> None:
@@ -226,46 +202,3 @@ def _write(table: str, frame: pd.DataFrame, writer: DatasetWriter) -> None:
         frame["order_id"] = number_repeated_lines(frame["order_id"], frame["product_id"])
     columns = [column.name for column in TABLE_BY_NAME[table].columns if column.name in frame]
     writer.append(table, frame[columns].to_dict("series"))
-
-
-def _text(place: str, holder: Mapping[str, Any], key: str) -> str:
-    value = holder.get(key)
-    if value is None or str(value).strip() == "":
-        raise DataError(f"{place}: {key} must not be blank; got nothing")
-    return str(value)
-
-
-def _person(place: str, event: Mapping[str, Any]) -> str:
-    return _text(place, event, "userId" if event.get("userId") else "anonymousId")
-
-
-def _time(place: str, event: Mapping[str, Any]) -> datetime:
-    text = _text(place, event, "timestamp")
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise DataError(f"{place}: timestamp must be RFC 3339 with an offset; got {text!r}")
-    return time
-
-
-def _products(place: str, properties: Mapping[str, Any]) -> list[Any]:
-    products = properties.get("products")
-    if not isinstance(products, list) or not products:
-        raise DataError(f"{place}: products must be a list of at least one; got {str(products)[:80]!r}")
-    return products
-
-
-def _quantity(place: str, product: Mapping[str, Any]) -> int:
-    quantity = product.get("quantity", 1)
-    if isinstance(quantity, bool) or not isinstance(quantity, int) or quantity < 1:
-        raise DataError(f"{place}: quantity must be a whole number >= 1; got {str(quantity)[:80]!r}")
-    return quantity
-
-
-def _minor(place: str, product: Mapping[str, Any], key: str, currency: str) -> int:
-    price = product.get(key)
-    if isinstance(price, bool) or not isinstance(price, int | Decimal) or price < 0:
-        raise DataError(f"{place}: {key} must be a number >= 0; got {str(price)[:80]!r}")
-    return int((Decimal(price) * 10 ** get_currency_precision(currency)).to_integral_value())

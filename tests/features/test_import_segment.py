@@ -59,6 +59,13 @@ def test_a_currency_without_cents_keeps_its_units(tmp_path: Path) -> None:
     assert records(do_import("segment", source, tmp_path), "orders", "price_minor") == [(7,)]
 
 
+def test_times_of_several_offsets_stand_in_one_file(tmp_path: Path) -> None:
+    source = write_source(tmp_path, order(1), order(2, order_id="o2") | {"timestamp": "2024-05-01T03:00:00Z"})
+    summary = do_import("segment", source, tmp_path)
+    times = [time for (time,) in records(summary, "orders", "order_time")]
+    assert times[-1] - times[0] == pd.Timedelta(hours=1)
+
+
 def test_a_refund_returns_what_it_names_or_the_whole_order(tmp_path: Path) -> None:
     source = write_source(
         tmp_path,

@@ -177,7 +177,7 @@ def test_the_openapi_document_describes_every_parameter_and_body(caller: Caller)
         "/v1/owners/{owner_id}/recommend", "/v1/owners/{owner_id}/rank",
             "/v1/owners/{owner_id}/token",
         "/v1/products/{product_id}/good-value", "/v1/suppliers/{supplier_id}/insights", "/v1/demand",
-        "/healthz", "/readyz", "/metrics",
+        "/v1/events", "/v1/members/{member_id}", "/healthz", "/readyz", "/metrics",
     }  # fmt: skip
     recommend = document["paths"]["/v1/owners/{owner_id}/recommend"]["get"]
     names = [parameter["name"] for parameter in recommend["parameters"]]

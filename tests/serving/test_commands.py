@@ -30,6 +30,11 @@ def test_serve_refuses_a_store_that_it_cannot_open(tmp_path: Path) -> None:
         run("serve", "--snapshots", str(tmp_path), "--store", f"sqlite:///{tmp_path}/no/where.db")
 
 
+def test_serve_says_what_a_store_is_before_it_listens(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a store is sqlite:///PATH or postgresql://"):
+        run("serve", "--snapshots", str(tmp_path), "--store", "mysql://x")
+
+
 def test_serve_refuses_other_machines_while_nobody_needs_a_key(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"host 0\.0\.0\.0 can be reached from other machines"):
         run("serve", "--snapshots", str(tmp_path), "--host", "0.0.0.0")

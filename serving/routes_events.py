@@ -1,0 +1,162 @@
+"""What the storefront reports: rows of the contract and Segment events, kept before they are acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from features.contract import TABLE_BY_NAME
+from serving.described import NO_STORE, errors
+from serving.errors import STATUS_OF, ServiceError
+from serving.gate import Field, check_fields, read_json, read_query
+from serving.replies import EventsBody, RefusedEventsBody
+from serving.service import Service
+from serving.store.events import EventError, EventReader
+from serving.store.rows import key_text
+from serving.store.seam import Outcome, StoreError, StoreRow
+
+MAX_EVENTS = 1000
+READ_AT_ONCE = 50  # events; then other requests have their turn
+RETRY_AFTER = {"retry-after": "1"}
+EVENTS = Field(
+    "events",
+    f"a list of 1 to {MAX_EVENTS} events",
+    lambda value: isinstance(value, list) and 0 < len(value) <= MAX_EVENTS,
+    lambda text: None,
+    {
+        "type": "array", "minItems": 1, "maxItems": MAX_EVENTS,
+        "items": {
+            "type": "object",
+            "properties": {"table": {"type": "string", "enum": list(TABLE_BY_NAME)}},
+            "description": "a row of a table with its columns, or an e-commerce event of Segment as it is",
+        },
+    },
+    "what happened",
+)  # fmt: skip
+BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object", "required": ["events"], "additionalProperties": False,
+                "properties": {"events": {**EVENTS.schema, "description": EVENTS.meaning}},
+            }
+        }
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A batch as it was read: all rows in one list, and for each event its errors or where its rows lie."""
+
+    rows: list[StoreRow]
+    found: list[EventError | range]
+
+
+def events_router(service: Service, clock: Callable[[], datetime]) -> APIRouter:
+    """The route, bound to one service and a clock."""
+    router = APIRouter(tags=["events"])
+
+    @router.post(
+        "/v1/events",
+        summary="What happened: rows of any table, or Segment events",
+        status_code=202,
+        response_model=EventsBody,
+        responses={
+            **errors(
+                "request_timeout", "too_large", "unsupported_media_type", "internal", "store_unavailable"
+            ),
+            409: {"model": RefusedEventsBody, "description": "every event has an id that is there already"},
+            422: {"model": RefusedEventsBody, "description": "no event keeps the rules"},
+        },
+        openapi_extra={"requestBody": BODY},
+    )
+    async def events(request: Request) -> Response:
+        """Kept for good when it answers 202; sent again, an event counts once. Bad ones lose no others."""
+        read_query(request, ())
+        body = check_fields(await read_json(request, service.settings.body_within_s), (EVENTS,), ("events",))
+        read = await _read(body["events"], clock())
+        outcomes = await _keep(service, read.rows)
+        return _reply(read, outcomes)
+
+    return router
+
+
+async def _read(events: Sequence[object], now: datetime) -> _Read:
+    reader = EventReader(now)
+    read = _Read([], [])
+    for place, event in enumerate(events, start=1):
+        rows = reader.read(event)
+        if isinstance(rows, EventError):
+            read.found.append(rows)
+        else:
+            read.found.append(range(len(read.rows), len(read.rows) + len(rows)))
+            read.rows.extend(rows)
+        if place % READ_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return read
+
+
+async def _keep(service: Service, rows: Sequence[StoreRow]) -> list[Outcome]:
+    """What became of each row, all that is stored durable; ServiceError store_unavailable else."""
+    within_s = service.settings.store_within_s
+    try:
+        future = service.store.store.submit(rows) if rows else None
+        if future is None:
+            return []
+        return await asyncio.wait_for(asyncio.wrap_future(future), within_s)
+    except StoreError as error:
+        raise ServiceError("store_unavailable", str(error), RETRY_AFTER) from None
+    except TimeoutError:
+        raise ServiceError(
+            "store_unavailable", f"the store did not answer within {within_s:g} seconds; send it again",
+            RETRY_AFTER,
+        ) from None  # fmt: skip
+
+
+def _reply(read: _Read, outcomes: Sequence[Outcome]) -> Response:
+    refused: list[dict[str, Any]] = []
+    n = {"accepted": 0, "duplicates": 0, "ignored": 0}
+    for index, found in enumerate(read.found):
+        error = found if isinstance(found, EventError) else _refusal(read.rows, outcomes, found)
+        if error is not None:
+            refused.append({"index": index, "error": error.code, "detail": error.detail})
+        elif not found:
+            n["ignored"] += 1
+        elif any(outcomes[place] == "stored" for place in found):  # type: ignore[union-attr]
+            n["accepted"] += 1
+        else:
+            n["duplicates"] += 1
+    if len(refused) < len(read.found):
+        return _json(202, {**n, "errors": refused})
+    conflict = all(error["error"] == "conflict" for error in refused)
+    code = "conflict" if conflict else "invalid"
+    detail = (
+        "every event has an id that is there already with other content"
+        if conflict
+        else "no event of the batch could be kept; errors names each rule"
+    )
+    return _json(STATUS_OF[code], {"error": code, "detail": detail, "errors": refused})
+
+
+def _refusal(
+    rows: Sequence[StoreRow], outcomes: Sequence[Outcome], places: Sequence[int]
+) -> EventError | None:
+    for place in places:
+        if outcomes[place] == "conflict":
+            detail = f"{key_text(rows[place])} is there already with other content"
+            return EventError("conflict", detail)
+        if outcomes[place] == "erased":
+            return EventError("erased", "names a member who was erased, or an order of hers")
+    return None
+
+
+def _json(status: int, body: Mapping[str, object]) -> Response:
+    return Response(orjson.dumps(body), status, headers=NO_STORE, media_type="application/json")

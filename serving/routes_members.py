@@ -1,0 +1,54 @@
+"""What an operator does for a member who asks to be forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from fastapi import APIRouter, Request, Response
+
+from serving.described import errors, json_reply, path_id
+from serving.errors import ServiceError
+from serving.gate import read_path_id, read_query
+from serving.replies import ErasureBody
+from serving.routes_events import RETRY_AFTER
+from serving.service import Service
+from serving.store.erasure import erase_member
+from serving.store.seam import StoreError
+
+MEMBERS = "/v1/members/"
+SNAPSHOT_WITHIN = timedelta(days=7)
+
+
+def members_router(service: Service, clock: Callable[[], datetime]) -> APIRouter:
+    """The route, bound to one service and a clock."""
+    router = APIRouter(tags=["members"])
+
+    @router.delete(
+        MEMBERS + "{member_id:path}",
+        summary="Erase a member",
+        response_model=ErasureBody,
+        responses=errors("invalid", "internal", "store_unavailable"),
+        openapi_extra={"parameters": [path_id("member_id", "a member; an unknown one is no error")]},
+    )
+    async def erase(request: Request) -> Response:
+        """Gone from the store and every later export when it answers; what still comes in is refused."""
+        member_id = read_path_id(request, "member_id", MEMBERS, "")
+        read_query(request, ())
+        now = clock()
+        try:
+            done = await asyncio.to_thread(erase_member, service.store.store, member_id, now)
+        except StoreError as error:
+            raise ServiceError("store_unavailable", str(error), RETRY_AFTER) from None
+        return json_reply(
+            {
+                "n_rows": done.n_rows,
+                "erased_time": now,
+                "store_files_clean": done.is_scrubbed,
+                "exports_without_from": now,
+                "snapshots_without_by": now + SNAPSHOT_WITHIN,
+            }
+        )
+
+    return router

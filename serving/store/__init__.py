@@ -1,0 +1,1 @@
+"""The online store: what happened since the last dataset, kept row by row."""

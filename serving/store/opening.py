@@ -1,0 +1,50 @@
+"""A store from its address."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from recsys.errors import UsageError
+from serving.store.migrate import migrate
+from serving.store.seam import StoreError, failed
+from serving.store.store import Store
+
+SQLITE = "sqlite:///"
+POSTGRESQL = ("postgresql://", "postgres://")
+KNOWN = "a store is sqlite:///PATH or postgresql://NAME:PASSWORD@HOST/DATABASE"
+
+
+def open_store(url: str, *, must_exist: bool = False) -> Store:
+    """The store at an address, its tables made or upgraded.
+
+    `must_exist`: a file that is not there is not made.
+    UsageError when it is no address of a store; StoreError when the store cannot be opened now.
+    """
+    try:
+        if url.startswith(SQLITE):
+            file = Path(url.removeprefix(SQLITE))
+            if must_exist and not file.is_file():
+                raise UsageError("there is no store at this address; is the path right?")
+            return _open_sqlite(file)
+    except (SQLAlchemyError, OSError) as error:
+        raise failed(getattr(error, "orig", None) or error) from error
+    raise UsageError(f"{KNOWN}; got another beginning")
+
+
+def check_url(url: str) -> None:
+    """UsageError when it is no address of a store; nothing is opened."""
+    if not url.startswith((SQLITE, *POSTGRESQL)) or url == SQLITE:
+        raise UsageError(f"{KNOWN}; got another beginning")
+
+
+def _open_sqlite(file: Path) -> Store:
+    from serving.store.sqlite import SqliteWriter, sqlite_engine, truncate_log
+
+    if not file.parent.is_dir():
+        raise StoreError("the folder of the store's file is not there; make it first")
+    engine = sqlite_engine(file)
+    migrate(engine)
+    return Store(engine, partial(SqliteWriter, file), partial(truncate_log, engine))
