@@ -12,6 +12,8 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from features.contract import TABLE_BY_NAME
+from serving.callers.declare import may_call
+from serving.callers.roles import Role
 from serving.described import NO_STORE, errors
 from serving.errors import STATUS_OF, ServiceError
 from serving.gate import Field, check_fields, read_json, read_query
@@ -78,6 +80,7 @@ def events_router(service: Service, clock: Callable[[], datetime]) -> APIRouter:
         },
         openapi_extra={"requestBody": BODY},
     )
+    @may_call(Role.STOREFRONT)
     async def events(request: Request) -> Response:
         """Kept for good when it answers 202; sent again, an event counts once. Bad ones lose no others."""
         read_query(request, ())

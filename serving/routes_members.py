@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 
 from fastapi import APIRouter, Request, Response
 
+from serving.callers.audit import Act, record_act
+from serving.callers.declare import CALLER, may_call
+from serving.callers.roles import Caller, Role
 from serving.described import errors, json_reply, path_id
 from serving.errors import ServiceError
 from serving.gate import read_path_id, read_query
@@ -32,13 +35,18 @@ def members_router(service: Service, clock: Callable[[], datetime]) -> APIRouter
         responses=errors("invalid", "internal", "store_unavailable"),
         openapi_extra={"parameters": [path_id("member_id", "a member; an unknown one is no error")]},
     )
+    @may_call(Role.OPERATOR)
     async def erase(request: Request) -> Response:
         """Gone from the store and every later export when it answers; what still comes in is refused."""
         member_id = read_path_id(request, "member_id", MEMBERS, "")
         read_query(request, ())
         now = clock()
         try:
-            done = await asyncio.to_thread(erase_member, service.store.store, member_id, now)
+            store = service.store.store
+            act = _act(request, store.hash_of(member_id))
+            done = await asyncio.to_thread(
+                erase_member, store, member_id, now, lambda connection: record_act(connection, act, now)
+            )
         except StoreError as error:
             raise ServiceError("store_unavailable", str(error), RETRY_AFTER) from None
         return json_reply(
@@ -52,3 +60,9 @@ def members_router(service: Service, clock: Callable[[], datetime]) -> APIRouter
         )
 
     return router
+
+
+def _act(request: Request, id_hash: str) -> Act:
+    """What the record says of it: who did it, and whom by her salted hash alone."""
+    caller: Caller | None = request.scope.get(CALLER)
+    return Act("no key" if caller is None else caller.bucket, "erase_member", id_hash, {})

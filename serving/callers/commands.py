@@ -20,7 +20,7 @@ app = typer.Typer(help="Make, list, rotate and revoke the keys of callers, and c
 
 Store = Annotated[
     str | None,
-    typer.Option(envvar="SHAREPICKS_STORE", help="The online store: sqlite:///PATH or postgresql://…"),
+    typer.Option(envvar="SHAREPICKS_STORE", help="The online store: sqlite:///PATH"),
 ]
 KeyId = Annotated[str, typer.Argument(metavar="PREFIX", help="The part between sp_ and the secret.")]
 By = Annotated[str | None, typer.Option(help="Who does it, for the record; this login by default.")]

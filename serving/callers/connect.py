@@ -8,7 +8,7 @@ from pathlib import Path
 from recsys.errors import ConfigError
 from serving.callers.api_keys import any_key_ever
 from serving.callers.call_counts import Allowance, CallCounts
-from serving.callers.database import transactions_of
+from serving.callers.database import readings_of
 from serving.callers.doors import PER_KEY, PER_PERSON, Doors, utc_now
 from serving.callers.key_ring import KeyRing
 from serving.callers.owner_tokens import read_token_secrets
@@ -21,7 +21,7 @@ def doors_from(store: str | None, environment: Mapping[str, str]) -> Doors:
     """The doors that a store's keys and the settings make; ConfigError for a setting outside its rule."""
     counts_file = environment.get(COUNTS_FILE)
     return Doors(
-        ring=None if store is None else KeyRing(transactions_of(store), utc_now),
+        ring=None if store is None else KeyRing(readings_of(store), utc_now),
         tokens=read_token_secrets(environment),
         per_key=_allowance(environment, "SHAREPICKS_KEY_CALLS_PER_S", PER_KEY),
         per_person=_allowance(environment, "SHAREPICKS_PERSON_CALLS_PER_S", PER_PERSON),
@@ -33,7 +33,7 @@ def keys_are_configured(store: str | None) -> bool:
     """Whether a key was ever made in this store, so that the service asks for one."""
     if store is None:
         return False
-    with transactions_of(store)() as connection:
+    with readings_of(store)() as connection:
         return any_key_ever(connection)
 
 

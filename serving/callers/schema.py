@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, String, Table, Text
 
-metadata = MetaData()
+from serving.store.schema import metadata
 
 # Instants are RFC 3339 text in UTC with six digits of seconds: they sort as they follow one another.
 TIME = String(27)

@@ -28,7 +28,7 @@ def erase_member(
     store: Store,
     member_id: str,
     now: datetime,
-    beside: Callable[[Connection], None] = lambda connection: None,
+    beside: Callable[[Connection], object] = lambda connection: None,
 ) -> Erased:
     """What was erased of a member; done again, it finds nothing and refuses on.
 

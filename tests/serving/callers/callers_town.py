@@ -93,7 +93,8 @@ SEES: dict[str, frozenset[str]] = {
 
 def make_town(folder: Path, *, per_key: Allowance = UNBOUND, per_person: Allowance = UNBOUND) -> Town:
     """A town with a key or token of every kind, all made at NOW, where its clock stands."""
-    transactions = transactions_of(f"sqlite:///{folder / 'store.db'}")
+    store = f"sqlite:///{folder / 'store.db'}"
+    transactions = transactions_of(store)
 
     def key(role: Role, scope: str | None = None, life: timedelta = timedelta(days=1)) -> Any:
         return create_key(transactions, role, scope, label="", life=life, actor="ann", now=NOW)
@@ -128,8 +129,10 @@ def make_town(folder: Path, *, per_key: Allowance = UNBOUND, per_person: Allowan
     ring = KeyRing(transactions, lambda: NOW)
     ring.refresh()
     doors = Doors(ring, secrets, lambda: NOW, per_key=per_key, per_person=per_person)
-    app = create_app(Settings(snapshots=make_registry(folder / "snapshots")), open_canaries, doors)
+    settings = Settings(snapshots=make_registry(folder / "snapshots"), store=store)
+    app = create_app(settings, open_canaries, doors)
     service: Service = app.state.service
+    service.store.refresh()
     service.metrics.snapshot_looked_at(service.keeper.refresh(), service.keeper.served)
     return Town(app, {"anonymous": None} | {who: f"Bearer {text}" for who, text in credentials.items()})
 

@@ -35,35 +35,35 @@ def all_at_once(turnstile: Turnstile, buckets: Sequence[str]) -> tuple[list[bool
 
 
 def test_what_fits_into_the_queue_passes_in_the_order_it_came() -> None:
-    passed, order = all_at_once(Turnstile(max_waiting=4, max_wait_s=60), ["a"] * 5)
+    passed, order = all_at_once(Turnstile(max_waiting=4, max_wait_s=60, turn_s=0), ["a"] * 5)
     assert passed == [True] * 5
     assert order == ["a"] * 5
 
 
 def test_what_does_not_fit_is_refused_at_once() -> None:
-    passed, _ = all_at_once(Turnstile(max_waiting=4, max_wait_s=60), ["a"] * 9)
+    passed, _ = all_at_once(Turnstile(max_waiting=4, max_wait_s=60, turn_s=0), ["a"] * 9)
     assert passed == [True] * 5 + [False] * 4
 
 
 def test_callers_take_turns_so_that_a_noisy_one_is_not_before_everybody() -> None:
-    _, order = all_at_once(Turnstile(max_waiting=50, max_wait_s=60), ["noisy"] * 20 + ["quiet"] * 3)
+    _, order = all_at_once(Turnstile(max_waiting=50, max_wait_s=60, turn_s=0), ["noisy"] * 20 + ["quiet"] * 3)
     assert order[:8] == ["noisy", "noisy", "quiet", "noisy", "quiet", "noisy", "quiet", "noisy"]
 
 
 def test_a_full_queue_gives_up_the_newest_of_whoever_has_most_waiting() -> None:
     buckets = ["noisy"] * 30 + ["quiet"] * 4
-    passed, _ = all_at_once(Turnstile(max_waiting=10, max_wait_s=60), buckets)
+    passed, _ = all_at_once(Turnstile(max_waiting=10, max_wait_s=60, turn_s=0), buckets)
     through = Counter(bucket for bucket, ok in zip(buckets, passed, strict=True) if ok)
     assert through == {"noisy": 7, "quiet": 4}
 
 
 def test_red_control_one_queue_for_all_would_refuse_the_quiet_one() -> None:
-    passed, _ = all_at_once(Turnstile(max_waiting=10, max_wait_s=60), ["everybody"] * 34)
+    passed, _ = all_at_once(Turnstile(max_waiting=10, max_wait_s=60, turn_s=0), ["everybody"] * 34)
     assert passed[-4:] == [False] * 4
 
 
 def test_what_waited_too_long_is_refused_instead_of_served_late() -> None:
-    passed, _ = all_at_once(Turnstile(max_waiting=10, max_wait_s=-1), ["a"] * 4)
+    passed, _ = all_at_once(Turnstile(max_waiting=10, max_wait_s=-1, turn_s=0), ["a"] * 4)
     assert passed == [True, False, False, False]
 
 
@@ -86,7 +86,7 @@ def test_requests_under_way_are_bounded_for_all_and_for_each() -> None:
 
 def test_a_request_that_was_cancelled_does_not_take_a_turn() -> None:
     async def cancel_one() -> list[str]:
-        turnstile, order = Turnstile(max_wait_s=60), []
+        turnstile, order = Turnstile(max_wait_s=60, turn_s=0), []
         tasks = [asyncio.create_task(pass_through(turnstile, name, order)) for name in "abc"]
         await asyncio.sleep(0)
         tasks[1].cancel()
@@ -104,3 +104,9 @@ def test_it_works_again_in_another_loop(n: int) -> None:
         return pass_through(turnstile, "a", [])
 
     assert [asyncio.run(once()) for _ in range(n + 1)] == [True] * (n + 1)
+
+
+def test_requests_that_take_no_time_do_not_wait_for_one_another() -> None:
+    """Nine pass a queue of four places: none of them stood in it. Held to whole turns, five would."""
+    passed, order = all_at_once(Turnstile(max_waiting=4, max_wait_s=60, turn_s=60), ["a"] * 9)
+    assert passed == [True] * 9 and order == ["a"] * 9

@@ -13,6 +13,7 @@ from asgi_caller import Answer, Caller
 from fake_snapshots import make_registry, open_fake
 
 from serving.app import create_app
+from serving.callers.audit import verify_chain
 from serving.service import Service
 from serving.settings import Settings
 from serving.store.store import Store
@@ -191,3 +192,19 @@ def test_a_member_is_erased_by_an_operator_and_nothing_later_brings_her_back(cal
     assert late.status == 422 and late.json()["errors"][0]["error"] == "erased"
     assert [r["member_id"] for _, r in kept(caller)] == ["m-2"]
     assert caller.get("/v1/members/m-1", "DELETE").json()["n_rows"] == 0
+
+
+def test_an_erasure_is_on_the_record_by_her_salted_hash_and_not_done_without_it(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(caller, ORDER)
+    store = store_of(caller)
+    monkeypatch.setattr("serving.routes_members.record_act", lambda *act: 1 / 0)
+    assert caller.get("/v1/members/m-1", "DELETE").status == 500
+    assert [r["member_id"] for _, r in kept(caller)] == ["m-1"]
+    monkeypatch.undo()
+    assert caller.get("/v1/members/m-1", "DELETE").status == 200
+    with store.reading() as connection:
+        (row,) = connection.exec_driver_sql("SELECT actor, act, subject, detail FROM audit_log").all()
+        assert verify_chain(connection).seq == 1
+    assert tuple(row) == ("no key", "erase_member", store.hash_of("m-1"), "{}")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from store_rows import order, product, row
 
 from recsys.errors import UsageError
+from serving.store import sqlite
+from serving.store.erasure import erase_member
 from serving.store.opening import open_store
 from serving.store.schema import contract_rows
 from serving.store.seam import StoreError
@@ -116,3 +120,25 @@ def test_a_closed_store_takes_nothing(url: str) -> None:
 def test_an_address_of_no_store_is_refused() -> None:
     with pytest.raises(UsageError, match="a store is sqlite"):
         open_store("mysql://localhost/x")
+
+
+def bytes_under(folder: Path) -> bytes:
+    """Every byte of the store's files, its log too."""
+    return b"".join(file.read_bytes() for file in sorted(folder.glob("store.db*")))
+
+
+@pytest.mark.parametrize("overwrites", [True, False])
+def test_of_an_erased_member_no_byte_is_left_and_red_control_without_overwriting_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrites: bool
+) -> None:
+    if not overwrites:
+        off = tuple(p.replace("secure_delete=ON", "secure_delete=OFF") for p in sqlite.PRAGMAS)
+        monkeypatch.setattr(sqlite, "PRAGMAS", off)
+    with open_store(f"sqlite:///{tmp_path}/store.db") as store:
+        store.ingest([order(f"o-{n}", member_id=f"m-{n % 2}-canary") for n in range(50)])
+        assert b"m-1-canary" in bytes_under(tmp_path)
+        erase_member(store, "m-1-canary", datetime(2024, 5, 10, tzinfo=UTC))
+        left = bytes_under(tmp_path)
+        assert b"m-0-canary" in left
+        assert (b"m-1-canary" in left) is not overwrites
+        assert store.ingest([order("o-99", member_id="m-1-canary")]) == ["erased"]

@@ -22,6 +22,7 @@ from recsys.errors import UsageError
 from serving.store.events import EventReader
 from serving.store.export import export_store
 from serving.store.opening import open_store
+from serving.store.seam import StoreRow
 from serving.store.store import Store
 
 
@@ -69,6 +70,30 @@ def test_arrival_order_and_duplicates_leave_no_trace_in_the_bytes(tmp_path: Path
             export_store(store, tmp_path / name)
         found.append(bytes_of(tmp_path / name))
     assert found[0] == found[1] and "orders.parquet" in found[0]
+
+
+def replayed(seed: int, rows: list[StoreRow], folder: Path) -> dict[str, bytes]:
+    """The export after rows came shuffled, three in ten twice, to a store that was closed in between."""
+    rng = random.Random(seed)
+    sent = rows + rng.sample(rows, len(rows) * 3 // 10)
+    rng.shuffle(sent)
+    start, url = 0, f"sqlite:///{folder}/{seed}.db"
+    while start < len(sent):
+        with open_store(url) as store:
+            for _ in range(rng.randint(1, 6)):
+                size = rng.randint(1, 60)
+                store.ingest(sent[start : start + size])
+                start += 0 if rng.random() < 0.1 else size  # not heard of: sent again
+    with open_store(url) as store:
+        export_store(store, folder / f"out-{seed}")
+    return bytes_of(folder / f"out-{seed}")
+
+
+@pytest.mark.parametrize("n_seeds", [5, pytest.param(50, marks=pytest.mark.long)])
+def test_replays_with_duplicates_and_retries_export_the_same_bytes(tmp_path: Path, n_seeds: int) -> None:
+    rows = [product(f"p-{n}") for n in range(20)] + [order(f"o-{n}", f"p-{n % 20}") for n in range(200)]
+    first, *others = (replayed(seed, rows, tmp_path) for seed in range(n_seeds))
+    assert "orders.parquet" in first and all(other == first for other in others)
 
 
 def test_without_an_order_of_its_own_an_export_would_tell_what_came_first(

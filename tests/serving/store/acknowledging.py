@@ -1,0 +1,39 @@
+"""A process of its own that stores orders and tells each one that was acknowledged; tests kill it.
+
+    python acknowledging.py URL HOW
+
+HOW: `durable` tells what the store acknowledged; `hasty` tells before it did; `off` is durable over a SQLite
+that does not wait for the disk.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from typing import TextIO
+
+from store_rows import order
+
+BATCH = 7
+
+
+def tell_orders(url: str, how: str, out: TextIO) -> None:
+    """Store orders for ever, and write the number of the last one that may be relied on, a line each time."""
+    from serving.store import sqlite
+    from serving.store.opening import open_store
+
+    if how == "off":
+        sqlite.PRAGMAS = tuple(p.replace("synchronous=FULL", "synchronous=OFF") for p in sqlite.PRAGMAS)
+    with open_store(url) as store:
+        after = len(store.rows_after(0, 10_000))
+        for first in itertools.count(after, BATCH):
+            rows = [order(f"o-{number}") for number in range(first, first + BATCH)]
+            future = store.submit(rows)
+            if how != "hasty":
+                assert set(future.result(30)) <= {"stored", "duplicate"}
+            out.write(f"{first + BATCH}\n")
+            out.flush()
+
+
+if __name__ == "__main__":
+    tell_orders(sys.argv[1], sys.argv[2], sys.stdout)
