@@ -11,25 +11,15 @@ per second and their ratio to the bare route of the same run.
 from __future__ import annotations
 
 import argparse
-import re
-import selectors
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import Response
+from http_load import COMMAND, measured
 
-N_CONNECTIONS = 16
-WARM_UP = 1_000
-READY_WITHIN_S = 60
-COMMAND = "from recsys.cli import main; main()"  # `sharepicks`, of this environment
-REQUEST = "GET {} HTTP/1.1\r\nhost: localhost\r\n\r\n"
-LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
+REQUEST = "GET /v1/owners/{}/recommend HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
 def main() -> None:
@@ -47,81 +37,19 @@ def main() -> None:
     from recsys.snapshot import open_snapshot
 
     ids = open_snapshot(asked.snapshot, verify=False).ids("owners")
-    paths = [f"/v1/owners/{quote(ids[row], safe='')}/recommend" for row in range(min(len(ids), 20_000))]
-    kept, cold = paths[: asked.owners], paths[asked.owners :]
+    first = range(min(len(ids), 20_000))
+    requests = [REQUEST.format(quote(ids[row], safe="")).encode("ascii") for row in first]
+    kept, cold = requests[: asked.owners], requests[asked.owners :]
     bare_route = [__file__, str(asked.snapshot), "--serve-bare"]
     service = ["-c", COMMAND, "serve", "--snapshots", str(asked.snapshot), "--port", "0"]
-    bare = _measured(bare_route, cycle(kept), asked.seconds)
+    bare = measured(bare_route, cycle(kept), asked.seconds)
     rows = [
         ("bare route", bare),
-        ("kept replies", _measured(service, cycle(kept), asked.seconds)),
-        ("cold replies", _measured(service, iter(cold), asked.seconds, warm_up=20)),
+        ("kept replies", measured(service, cycle(kept), asked.seconds)),
+        ("cold replies", measured(service, iter(cold), asked.seconds, warm_up=20)),
     ]
     for name, rate in rows:
         sys.stdout.write(f"{name:14}{rate:10,.0f} requests/s   {rate / bare:.2f} of bare\n")
-
-
-def _measured(
-    arguments: Sequence[str], paths: Iterator[str], seconds: float, warm_up: int = WARM_UP
-) -> float:
-    """Requests per second of a server of its own, which prints its address; ended by its own process id."""
-    command = [sys.executable, *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
-        try:
-            assert server.stdout is not None
-            address = urlsplit(server.stdout.readline().split()[1])
-            listens_at = (address.hostname or "", address.port or 0)
-            connections = [
-                socket.create_connection(listens_at, timeout=READY_WITHIN_S) for _ in range(N_CONNECTIONS)
-            ]
-            _asked(connections, paths, n=warm_up)
-            return _asked(connections, paths, seconds=seconds)
-        finally:
-            server.terminate()
-
-
-def _asked(
-    connections: Sequence[socket.socket], paths: Iterator[str], *, n: int = 0, seconds: float = 0.0
-) -> float:
-    """Requests per second: n of them, or as many as the seconds allow; each connection asks one at a time."""
-    waiting = dict.fromkeys(connections, b"")
-    n_done, started = 0, time.perf_counter()
-    with selectors.DefaultSelector() as ready:
-        for connection in connections:
-            ready.register(connection, selectors.EVENT_READ)
-            _ask(connection, paths)
-        while n_done < n or time.perf_counter() - started < seconds:
-            for key, _ in ready.select(READY_WITHIN_S):
-                connection = key.fileobj
-                assert isinstance(connection, socket.socket)
-                waiting[connection] += connection.recv(1 << 16)
-                if _is_whole(waiting[connection]):
-                    waiting[connection] = b""
-                    n_done += 1
-                    _ask(connection, paths)
-        rate = n_done / (time.perf_counter() - started)
-        for connection in connections:  # what is still under way, so that the next round starts clean
-            while not _is_whole(waiting[connection]):
-                waiting[connection] += connection.recv(1 << 16)
-    return rate
-
-
-def _ask(connection: socket.socket, paths: Iterator[str]) -> None:
-    path = next(paths, None)
-    if path is None:
-        raise SystemExit("every owner was asked once: give fewer --seconds")
-    connection.sendall(REQUEST.format(path).encode("ascii"))
-
-
-def _is_whole(reply: bytes) -> bool:
-    head, found, body = reply.partition(b"\r\n\r\n")
-    if not found:
-        return False
-    if not head.startswith(b"HTTP/1.1 200"):
-        raise SystemExit(f"a request failed: {head[:200]!r} {body[:200]!r}")
-    length = LENGTH.search(head)
-    assert length is not None
-    return len(body) >= int(length[1])
 
 
 def _serve_bare(snapshot: Path) -> None:
