@@ -10,6 +10,8 @@ NEEDS: tuple[tuple[str, str, str | None], ...] = (
     ("rising and rebuy-due products", "orders", None),
     ("picks for a circle", "circle", None),
     ("share graph, share fatigue and what similar owners sold", "shares", None),
+    ("what the scene of a share changes", "shares", "scene"),
+    ("what the channel of a share changes", "shares", "channel"),
     ("clicks and reactions to shares", "share_events", None),
     ("prices, price history and earnings", "offers", None),
     ("earnings from commission", "offers", "commission_rate"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import ibis
 import numpy as np
 
 from features.arrays import Array
@@ -40,16 +41,7 @@ def share_outcomes(window: Window) -> ShareOutcomes | None:
     if window.timeless or not (window.has("shares", "share_id") and window.has("orders", "share_id")):
         return None
     shares = window.table("shares").select("share_id", "owner_row", "product_row", "share_time")
-    orders = circle_demand(window)
-    orders = orders.filter(orders.share_id.notnull())
-    returned = returned_lines(window)
-    orders = orders.left_join(
-        returned, [orders.order_code == returned.returned_code, orders.product_row == returned.returned_row]
-    )
-    orders = orders.select(
-        through="share_id", of="product_row", kept=orders.returned_code.isnull().cast("int64")
-    )
-    credited = orders.group_by("through", "of").agg(n_orders=orders.count(), n_kept=orders.kept.sum())
+    credited = credited_orders(window)
     joined = shares.left_join(
         credited, [shares.share_id == credited.through, shares.product_row == credited.of]
     )
@@ -64,3 +56,17 @@ def share_outcomes(window: Window) -> ShareOutcomes | None:
         found["owner_row"], found["product_row"], found["share_time"],
         found["n_orders"].astype(np.int32), found["n_kept"].astype(np.int32),
     )  # fmt: skip
+
+
+def credited_orders(window: Window) -> ibis.Table:
+    """What each share led to: through (share_id), of (product_row), n_orders, n_kept; see `ShareOutcomes`."""
+    orders = circle_demand(window)
+    orders = orders.filter(orders.share_id.notnull())
+    returned = returned_lines(window)
+    orders = orders.left_join(
+        returned, [orders.order_code == returned.returned_code, orders.product_row == returned.returned_row]
+    )
+    orders = orders.select(
+        through="share_id", of="product_row", kept=orders.returned_code.isnull().cast("int64")
+    )
+    return orders.group_by("through", "of").agg(n_orders=orders.count(), n_kept=orders.kept.sum())

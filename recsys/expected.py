@@ -21,10 +21,13 @@ LONGEST_TABLE = 64  # counts up to which the ends are looked up
 ENDS = (0.1, 0.9)  # eight times in ten the count lies between these quantiles
 
 
-def expected_of(model: Model, target: Target, score: Floats, product: Rows) -> list[Expected | None]:
+def expected_of(
+    model: Model, target: Target, score: Floats, product: Rows, lift: Floats | None = None
+) -> list[Expected | None]:
     """What picks of these scores are expected to bring; None where nothing says what a score stands for.
 
     score float32 (n_picks,), product int32 (n_picks,). `circle`: of one share. `self`: whether she orders it.
+    `lift` float32 (n_picks,): how many times as many are kept in the scene and by the channel asked for.
     buyers = kept / P(keeps), earnings = kept × commission × price of one piece; each None where the rate, the
     commission or the price is not known. The ends are quantiles of a negative binomial count (Poisson without
     spread).
@@ -33,6 +36,7 @@ def expected_of(model: Model, target: Target, score: Floats, product: Rows) -> l
     if calibration is None:
         return [None] * len(score)
     mean = calibration.expected_at(score).astype(np.float64)
+    mean = mean if lift is None else mean * lift
     most = 1.0 if target == "self" else np.inf
     both = _spreads(np.concatenate([mean, mean / _keeps(model, product)]), calibration.spread, most)
     kept, buyers = both[: len(mean)], both[len(mean) :]

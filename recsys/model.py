@@ -27,6 +27,7 @@ from recsys.insights import Insights
 from recsys.list_rules import ListRules, rules_of
 from recsys.operators import EmbeddingOperator, FactorOperator, GraphOperator, Operator, ProfileKind
 from recsys.ranker import Ranker
+from recsys.scenes import SceneLifts
 from recsys.share_value import dearer_than_elsewhere, gain_of, no_good_value
 from recsys.signals import NO_SIGNALS, Signals
 from recsys.sparse import Csr, CsrView, csr_of_parts
@@ -109,6 +110,7 @@ class Model:
     bursts: Bursts | None = None  # what blocks a product; None: nothing tells how orders ended
     calibrations: Mapping[Target, Calibration] = field(default_factory=dict)  # what a score stands for
     commission: npt.NDArray[np.float32] | None = None  # (n_products,) -1: unknown; for ties alone
+    scenes: SceneLifts | None = None  # None: nothing tells what a scene or a channel changes
 
     @property
     def n_products(self) -> int:
@@ -279,6 +281,11 @@ class Model:
     def category_levels(self) -> npt.NDArray[np.int32]:
         """The rows on the way to each category: int32 (n_levels, n_categories), see recsys/category_tree."""
         return levels_of(list(self.products.categories))
+
+    def top_row_of(self, product: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """The row of the top category of each product, int32."""
+        found: npt.NDArray[np.int32] = self.category_levels[0][self.products.category_row[product]]
+        return found
 
     @cached_property
     def blocked(self) -> npt.NDArray[np.bool_] | None:

@@ -21,6 +21,8 @@ from recsys.model import Interests, Model, People, Products
 from recsys.operators import FactorOperator, GraphOperator, Operator, ProjectionOperator
 from recsys.pair_features import feature_names
 from recsys.ranker import Blend, BoostedTrees, Ranker, columns_of
+from recsys.scenes import ARRAYS as SCENE_ARRAYS
+from recsys.scenes import SceneLifts
 from recsys.signals import LAYOUT, Signals, present
 from recsys.snapshot import Snapshot
 from recsys.snapshot_writer import SnapshotWriter
@@ -79,6 +81,8 @@ def write_model(writer: SnapshotWriter, model: Model, supplier_ids: Any) -> None
         writer.array(f"calibration_{target}_expected", calibration.expected, None)
     if model.commission is not None:
         writer.array(COMMISSION, model.commission, "products")
+    if model.scenes is not None:
+        _write_scenes(writer, model.scenes)
     specs = [_write_operator(writer, operator) for operator in model.operators]
     rankers = {target: _write_ranker(writer, target, ranker) for target, ranker in model.rankers.items()}
     described = {
@@ -113,6 +117,21 @@ def _read_bursts(snapshot: Snapshot) -> Bursts | None:
     if not snapshot.has(f"burst_{BURST_ARRAYS[0]}"):
         return None
     return Bursts(**{name: snapshot.array(f"burst_{name}") for name in BURST_ARRAYS})
+
+
+def _write_scenes(writer: SnapshotWriter, scenes: SceneLifts) -> None:
+    writer.ids("scenes", scenes.scenes)
+    writer.ids("channels", scenes.channels)
+    for name, axes in SCENE_ARRAYS.items():
+        rows_of = "categories" if name == "top_row" else None
+        writer.array(f"scene_{name}", getattr(scenes, name), axes, rows_of=rows_of)
+
+
+def _read_scenes(snapshot: Snapshot) -> SceneLifts | None:
+    if not snapshot.has("scenes"):
+        return None
+    arrays = {name: snapshot.array(f"scene_{name}") for name in SCENE_ARRAYS}
+    return SceneLifts(snapshot.ids("scenes"), snapshot.ids("channels"), **arrays)
 
 
 def _read_insights(snapshot: Snapshot) -> Insights | None:
@@ -196,6 +215,7 @@ def _read_model(snapshot: Snapshot) -> Model:
         commission=snapshot.array(COMMISSION) if snapshot.has(COMMISSION) else None,
         bursts=_read_bursts(snapshot),
         insights=_read_insights(snapshot),
+        scenes=_read_scenes(snapshot),
     )  # fmt: skip
     for ranker in model.rankers.values():
         columns_of(feature_names(model), ranker.feature_names)  # each that it asks for is there

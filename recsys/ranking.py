@@ -15,6 +15,7 @@ from recsys.model import Model
 from recsys.pair_features import Floats, pair_features
 from recsys.pairs import MAX_DENSE_VALUES, Pairs
 from recsys.profiles import profiles_of
+from recsys.scenes import occasion_of
 from recsys.scoring import Scoring
 from recsys.selection import order_of, ranks_by_worth, worth_of
 from recsys.sources import SOURCES, Source
@@ -70,6 +71,7 @@ def rank(
     long enough or nothing open is left; what only a deeper question finds stands below what was found before.
     """
     closed = gates(scoring.model, scoring.profiles, query)
+    scoring.occasion = occasion_of(scoring.model.scenes, query.scene, query.channel, scoring.profiles.target)
     if candidates is not None:
         ranked = _selected(scoring, _ranked(scoring, candidates, closed))
         counts = {name: int(closed_at(gate, candidates.pairs).sum()) for name, gate in closed.items()}
@@ -103,15 +105,26 @@ def _ranked(scoring: Scoring, found: Candidates, closed: Mapping[str, Gate]) -> 
 def _selected(scoring: Scoring, ranked: Ranked) -> Ranked:
     """The same pairs by expected good value, where there is any to go by."""
     model, target = scoring.model, scoring.profiles.target
-    if not ranks_by_worth(model, target):
-        return ranked
     owner, product, score, deeper = ranked.owner, ranked.product, ranked.score, ranked.deeper
-    worth = worth_of(model, target, owner, product, score, deeper)
+    lift = None if scoring.occasion is None else scoring.occasion.scene_lift(model.top_row_of(product))
+    if not ranks_by_worth(model, target):
+        return ranked if lift is None else _lifted(ranked, lift)
+    worth = worth_of(model, target, owner, product, score, deeper, lift)
     commission = None if model.commission is None else model.commission[product]
     order = order_of(owner, worth, score, product, commission, model.rules, deeper)
     return Ranked(
         owner[order], product[order], score[order], ranked.source[order], ranked.left_out, deeper[order],
         worth[order],
+    )  # fmt: skip
+
+
+def _lifted(ranked: Ranked, lift: Floats) -> Ranked:
+    """The same pairs by score + log lift: as worth without a calibration, e^score stands for kept orders."""
+    moved = ranked.score + np.log(lift)
+    order = np.lexsort((ranked.product, -moved, ranked.deeper, ranked.owner))
+    return replace(
+        ranked, owner=ranked.owner[order], product=ranked.product[order], score=ranked.score[order],
+        source=ranked.source[order], deeper=ranked.deeper[order],
     )  # fmt: skip
 
 

@@ -7,25 +7,51 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from recsys.domain import Reason
 from recsys.grounds import Grounds
 from recsys.model import Model
+from recsys.scenes import Occasion
 from recsys.signal_reasons import signal_reasons
 
 MAX_REASONS = 3
 MIN_CO_BUYERS = 2
 MIN_CIRCLE_MEMBERS = 2
+MIN_SCENE_LIFT = 1.15  # times as many kept orders as usual: below that a scene is no reason
 
 
-def reasons_for(model: Model, grounds: Grounds, row: int, source: str) -> tuple[Reason, ...]:
+def reasons_for(
+    model: Model, grounds: Grounds, row: int, source: str, occasion: Occasion | None = None
+) -> tuple[Reason, ...]:
     """At least one reason, at most `MAX_REASONS`, the most telling first; `source` brought the product."""
     moving = list(signal_reasons(model.signals, grounds, row))
     found = [reason for reason in moving if reason.code == source]  # what brought it comes first
+    found += _scene_reason(model, occasion, row)
     found += _graph_reasons(model, grounds, row)
     found += [reason for reason in moving if reason.code != source]
     if len(found) < MAX_REASONS:
         found.append(_popular(model, row))
     return tuple(found[:MAX_REASONS])
+
+
+def _scene_reason(model: Model, occasion: Occasion | None, row: int) -> Iterator[Reason]:
+    """That the scene she asked for lifts the product, where it does so clearly."""
+    if occasion is None:
+        return
+    top_row = int(model.top_row_of(np.array([row], dtype=np.int32))[0])
+    if (told := occasion.told(top_row)) is None or told.lift < MIN_SCENE_LIFT:
+        return
+    category, lift = model.products.categories[top_row], round(told.lift, 2)
+    from_shares = f"(from {told.n_shares} shares)"
+    text = f"for {told.scene}, {category} brings {lift:.1f} times as many kept orders {from_shares}"
+    yield Reason(
+        "scene", text,
+        {
+            "scene": told.scene, "category": category, "lift": lift, "n_shares": told.n_shares,
+            "n_kept": told.n_kept, "n_expected": round(told.n_expected, 1),
+        },
+    )  # fmt: skip
 
 
 def _graph_reasons(model: Model, grounds: Grounds, row: int) -> Iterator[Reason]:

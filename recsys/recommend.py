@@ -124,7 +124,7 @@ def _picks(scoring: Scoring, ranked: Ranked, owner_row: int, places: list[Shown]
         source = SOURCE_NAMES[found_by] if found_by >= 0 else OWN_LIST
         pick = Pick(
             id_, title, category, offer, position, score, source,
-            reasons_for(model, grounds, row, source), place.propensity,
+            reasons_for(model, grounds, row, source, scoring.occasion), place.propensity,
             value_score=None if value is None else value["value_score"], good_value=value, expected=brings,
         )  # fmt: skip
         picks.append(pick)
@@ -144,7 +144,9 @@ def _expected(scoring: Scoring, ranked: Ranked, at: list[int]) -> list[Expected 
     target = scoring.profiles.target
     if target == "circle" and not scoring.n_circle_members[0]:
         return [None] * len(at)
-    return expected_of(scoring.model, target, ranked.score[at], ranked.product[at])
+    model, product = scoring.model, ranked.product[at]
+    lift = None if scoring.occasion is None else scoring.occasion.lift(model.top_row_of(product))
+    return expected_of(model, target, ranked.score[at], product, lift)
 
 
 def _why_shorter(model: Model, ranked: Ranked, candidates: Candidates | None) -> str:

@@ -15,6 +15,7 @@ from recsys.operator_scores import EmbeddingScores, GraphScores, OperatorScores,
 from recsys.operators import FactorOperator, GraphOperator, Operator, ProfileKind, row_sums, scaled
 from recsys.pairs import Floats, Pairs, Proposals, Rows, places_within, values_at
 from recsys.profiles import Profiles
+from recsys.scenes import Occasion
 from recsys.sparse import Csr, rows_of, with_values
 from recsys.standing import Standing
 
@@ -31,6 +32,7 @@ class Scoring:
         self.model = model
         self.profiles = profiles
         self.open = EVERYTHING  # what sources may propose; the gates of a query narrow it
+        self.occasion: Occasion | None = None  # the scene and channel of a query that are known
 
     def top(self, operator: Operator, n: int) -> Proposals:
         """The n best open products of each owner by one operator."""

@@ -34,16 +34,18 @@ def ranks_by_worth(model: Model, target: Target) -> bool:
 
 
 def worth_of(
-    model: Model, target: Target, owner: Rows, product: Rows, score: Floats, deeper: Questions
-) -> Floats:
+    model: Model, target: Target, owner: Rows, product: Rows, score: Floats, deeper: Questions,
+    lift: Floats | None = None,
+) -> Floats:  # fmt: skip
     """Expected good value of each pair if she shares it once, float32 (n_pairs,), never under 0.
 
     Without a calibration e^(score − her best) stands for the kept orders: it compares within one owner only,
     as the scores do. `deeper` int8 (n_pairs,): the question that found each pair; what only a deeper question
-    finds is worth at most what stands above it.
+    finds is worth at most what stands above it. `lift` float32 (n_pairs,): of kept orders in the scene.
     """
     calibration = model.calibrations.get(target)
     kept = relative_to_best(owner, score) if calibration is None else calibration.expected_at(score)
+    kept = kept if lift is None else kept * lift
     worth: Floats = np.maximum(kept * model.gain[product], 0).astype(np.float32)
     for question in range(1, int(deeper.max(initial=0)) + 1):
         lowest = np.full(int(owner.max(initial=0)) + 1, np.inf, dtype=np.float32)

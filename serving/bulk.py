@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.contract import CHANNELS
 from recsys.columns import StringColumn
 from recsys.domain import Query, Target
 from recsys.errors import SnapshotError, UsageError
@@ -46,6 +47,13 @@ def target_named(text: str) -> Target:
     if text == "self":
         return "self"
     raise UsageError(f"--target must be circle or self; got {text!r}")
+
+
+def channel_named(text: str | None) -> str | None:
+    """The channel of that name, None for none; UsageError when it is not of the data contract."""
+    if text is None or text in CHANNELS:
+        return text
+    raise UsageError(f"--channel must be one of {', '.join(CHANNELS)}; got {text!r}")
 
 
 def moment_named(text: str) -> datetime:

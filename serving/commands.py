@@ -134,6 +134,10 @@ def recommend(
         int | None, typer.Option(min=0, help="Only products at most this dear, in minor units.")
     ] = None,
     unseen: Annotated[bool, typer.Option("--unseen", help="Leave out what she ordered before.")] = False,
+    scene: Annotated[
+        str | None, typer.Option(help="The occasion of the share, as `breakfast` or `festival > mid_autumn`.")
+    ] = None,
+    channel: Annotated[str | None, typer.Option(help="How she shares: moments, group, private, …")] = None,
     as_of: Annotated[
         str | None, typer.Option(metavar="T", help="The moment to pretend it is, as 2026-03-31T00:00:00Z.")
     ] = None,
@@ -142,7 +146,7 @@ def recommend(
     """Show what is worth sharing for one owner, with the reasons she can repeat."""
     from recsys.domain import Query
     from recsys.recommend import recommend as ask
-    from serving.bulk import moment_named, open_serving, question_id, target_named
+    from serving.bulk import channel_named, moment_named, open_serving, question_id, target_named
     from serving.picks_text import print_picks
     from serving.replies import reply_bytes
     from serving.snapshots import read_as_of
@@ -150,7 +154,7 @@ def recommend(
     moment = None if as_of is None else moment_named(as_of)
     query = Query(
         owner_id, n=n, target=target_named(target), as_of=moment, category=category,
-        max_price_minor=max_price_minor, unseen=unseen,
+        max_price_minor=max_price_minor, unseen=unseen, scene=scene, channel=channel_named(channel),
     )  # fmt: skip
     opened = open_serving(snapshot)
     reply, snapshot_id = ask(opened, query), opened.manifest.snapshot_id

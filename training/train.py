@@ -16,6 +16,7 @@ from features.check import check_dataset
 from features.columns.commission import commission_rates
 from features.dataset import Dataset, open_dataset
 from features.fingerprint import dataset_hash
+from features.scene_outcomes import scene_outcomes
 from features.window import open_window
 from recsys.audience import write_audience
 from recsys.errors import UsageError
@@ -33,6 +34,7 @@ from training.inputs import Inputs
 from training.insights import insights
 from training.learn import SeenAs, fold_count, held_out_folds, learn_rankers, past_moments
 from training.read_inputs import read_inputs
+from training.scenes import scene_lifts
 from training.usual_share import usual_kept
 
 Say = Callable[[str], None]
@@ -83,15 +85,18 @@ def train(
         commission = commission_rates(window)
         learned = insights(window, inputs)
         bursting = bursts(window, inputs.catalogue.category_row)
+        scenes, unheard = scene_lifts(scene_outcomes(window), inputs.catalogue)
     model, not_learned = fit_model(dataset, inputs, moment, chosen, n_threads, say)
-    model = replace(model, value=value, commission=commission, bursts=bursting, insights=learned)
+    model = replace(
+        model, value=value, commission=commission, bursts=bursting, insights=learned, scenes=scenes
+    )
     say("writing the snapshot")
     with SnapshotWriter(out) as writer:
         write_model(writer, model, list(inputs.catalogue.supplier_ids))
         write_audience(writer, audience)
         manifest = writer.commit(
             dataset_hash=dataset_hash(dataset), as_of=None if moment is None else moment.isoformat(),
-            config=chosen.as_mapping(), off=[list(pair) for pair in (*off, *not_learned)],
+            config=chosen.as_mapping(), off=[list(pair) for pair in (*off, *unheard, *not_learned)],
             counts=_counts(inputs),
         )  # fmt: skip
     say("auditing lists")

@@ -124,11 +124,12 @@ class World:
 
     def expected_orders(
         self, owner_ids: Sequence[str], product_ids: Sequence[str], as_of: datetime | None = None,
-        channel: str = "moments",
+        channel: str = "moments", scene: str | None = None,
     ) -> NDArray[np.float64]:  # fmt: skip
         """True expected buyers of each (owner, product) pair if she shared it then, float64 (n_pairs,).
 
-        0 for a product that could not be had. As the first share of her day, on an ordinary occasion.
+        0 for a product that could not be had. As the first share of her day; `scene` None: on an occasion
+        that adds nothing.
         """
         owner, product = self.owners(owner_ids), self.products(product_ids)
         moment, reach = self.moment(as_of), behaviour.REACH[CHANNELS.index(channel)]
@@ -136,22 +137,32 @@ class World:
         for row in np.unique(owner):
             pairs = np.flatnonzero(owner == row)
             wanted, place = np.unique(product[pairs], return_inverse=True)
-            expected[pairs] = self._expect(moment, int(row), wanted, float(reach))[place]
+            expected[pairs] = self._expect(moment, int(row), wanted, float(reach), self._logit(scene))[place]
         return expected
 
-    def _expect(self, moment: Moment, owner: int, products: Array, reach: float) -> NDArray[np.float64]:
+    def _logit(self, scene: str | None) -> Array:
+        """What a scene adds to the logit of a click, float32 (n_tops,); 0 for None."""
+        if scene is None:
+            return np.zeros(self.town.scene_logit.shape[1], dtype=np.float32)
+        if scene not in behaviour.SCENES:
+            raise DataError(f"scene must be one of {', '.join(behaviour.SCENES)}; got {scene!r}")
+        return np.asarray(self.town.scene_logit[behaviour.SCENES.index(scene)])
+
+    def _expect(
+        self, moment: Moment, owner: int, products: Array, reach: float, scene: Array
+    ) -> NDArray[np.float64]:
         """Expected buyers per product for one owner."""
         circle = np.arange(self._starts[owner], self._starts[owner + 1])
         out = np.zeros(len(products))
         step = max(PAIRS_PER_CHUNK // max(len(circle), 1), 1)
         for begin in range(0, len(products), step):
             some = products[begin : begin + step]
-            see, click, buy = self._chances(moment, owner, circle[:, None], some[None, :], reach, 0)
+            see, click, buy = self._chances(moment, owner, circle[:, None], some[None, :], reach, 0, scene)
             out[begin : begin + step] = (see * click * buy).sum(axis=0, dtype=np.float64)
         return np.where(moment.sellable[products], out, 0.0)
 
     def _chances(
-        self, moment: Moment, owner: int, circle: Array, product: Array, reach: float, rank: int
+        self, moment: Moment, owner: int, circle: Array, product: Array, reach: float, rank: int, scene: Array
     ) -> tuple[Array, Array, Array]:
         """P(sees), P(clicks | sees), P(buys | clicks), (n_circle, n_products)."""
         town, member, tie = self.town, self.town.circle.member[circle], moment.tie[circle]
@@ -172,16 +183,17 @@ class World:
             ),
             seasonal=moment.seasonal[leaf],
             appeal=town.products.popularity[product],
+            scene=scene[town.leaves.top[leaf]],
         )
         return behaviour.p_see(tie, reach, rank), response.click, response.buy
 
     def expected_kept_orders(
         self, owner_ids: Sequence[str], product_ids: Sequence[str], as_of: datetime | None = None,
-        channel: str = "moments",
+        channel: str = "moments", scene: str | None = None,
     ) -> NDArray[np.float64]:  # fmt: skip
         """True expected orders that are kept, per pair, if she shared it then, float64 (n_pairs,)."""
         kept = self.town.p_kept()[self.products(product_ids)]
-        return self.expected_orders(owner_ids, product_ids, as_of, channel) * kept
+        return self.expected_orders(owner_ids, product_ids, as_of, channel, scene) * kept
 
     def expected_kept_of_all(
         self, owner_id: str, as_of: datetime | None = None, channel: str = "moments"
@@ -189,7 +201,9 @@ class World:
         """The same for one owner and every product, in the order of rows: what an oracle would sort by."""
         every = np.arange(len(self.town.products))
         reach = float(behaviour.REACH[CHANNELS.index(channel)])
-        expected = self._expect(self.moment(as_of), int(self.owners([owner_id])[0]), every, reach)
+        expected = self._expect(
+            self.moment(as_of), int(self.owners([owner_id])[0]), every, reach, self._logit(None)
+        )
         return expected * self.town.p_kept()
 
     def value_scores(self, as_of: datetime | None = None) -> NDArray[np.float64]:
@@ -239,7 +253,13 @@ class World:
             if not moment.sellable[product]:
                 continue
             see, click, buy = self._chances(
-                moment, owner, circle[:, None], products[place : place + 1][None, :], reach, place
+                moment,
+                owner,
+                circle[:, None],
+                products[place : place + 1][None, :],
+                reach,
+                place,
+                self._logit(None),
             )
             leaf = self.town.products.leaf[product]
             again = np.where(bought_leaf[:, leaf], 0.1, 1.0)
