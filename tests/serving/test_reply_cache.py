@@ -86,6 +86,14 @@ def test_asked_again_it_is_the_same_reply_with_an_id_of_its_own(tmp_path: Path) 
     assert first == again != other
 
 
+def test_another_scene_or_channel_is_another_question(tmp_path: Path) -> None:
+    caller, asked = served(tmp_path)
+    bodies(caller, PATH, f"{PATH}?scene=breakfast", f"{PATH}?scene=lunch", f"{PATH}?channel=group", PATH)
+    assert [(query.scene, query.channel) for query in asked] == [
+        (None, None), ("breakfast", None), ("lunch", None), (None, "group"),
+    ]  # fmt: skip
+
+
 def test_what_is_drawn_anew_and_her_own_list_are_never_kept(tmp_path: Path) -> None:
     caller, asked = served(tmp_path, draws=True)
     bodies(caller, PATH, PATH)
