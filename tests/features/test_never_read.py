@@ -27,7 +27,7 @@ CHECKED = (
     *(ROOT / "training" / f"{name}.py" for name in (
         "assemble", "examples", "fit_quality", "fit_ranker", "fit_returns", "fit_value", "good_value",
         "influence", "inputs", "interests", "labels", "learn", "learn_shares", "share_examples",
-        "read_inputs", "read_movement", "rebuy", "signals",
+        "read_inputs", "read_movement", "rebuy", "scenes", "signals",
     )),
 )  # fmt: skip
 # the one way of commission: declared, checked, read, kept, and weighed inside the band
