@@ -28,6 +28,7 @@ from recsys.domain import Query  # noqa: E402
 from recsys.model import Model  # noqa: E402
 from recsys.model_files import model_of  # noqa: E402
 from recsys.ranking import rank, scoring_of  # noqa: E402
+from recsys.scoring import Scoring  # noqa: E402
 from recsys.snapshot import open_snapshot  # noqa: E402
 from training.bootstrap import Interval, resample  # noqa: E402
 from training.town.behaviour import SCENES  # noqa: E402
@@ -62,7 +63,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--town", type=Path, help="a simulated dataset with its truth beside it")
     parser.add_argument("--snapshot", type=Path, help="a snapshot of the end of the town: used, not trained")
-    parser.add_argument("--owners", type=int, default=150, help="owners judged, drawn by the seed")
+    parser.add_argument("--owners", type=int, default=400, help="owners judged, drawn by the seed")
     parser.add_argument("--n", type=int, default=10, help="length of each list")
     parser.add_argument("--seed", type=int, default=1, help="of the town and the owners")
     parser.add_argument("--json", action="store_true")
@@ -86,7 +87,11 @@ def _judged(model: Model, world: World, n_owners: int, n: int, rng: np.random.Ge
         }  # fmt: skip
     found["lifts"] = _agreement(model, world, scenes)
     found["channels"] = dict(
-        zip(model.scenes.channels, np.exp(model.scenes.log_channel).round(2).tolist(), strict=True)
+        zip(
+            model.scenes.channels,
+            np.exp(model.scenes.log_channel.astype(np.float64)).round(2).tolist(),
+            strict=True,
+        )
     )
     return found
 
@@ -94,19 +99,19 @@ def _judged(model: Model, world: World, n_owners: int, n: int, rng: np.random.Ge
 def _per_share(model: Model, world: World, owner: int, scenes: list[str], n: int) -> list[list[float]]:
     """For each scene true kept orders per share of the list that knows it, and of the one that does not."""
     owner_id = model.people.owners[owner]
-    plain = _list(model, owner, None, n)
+    scoring = scoring_of(model, np.array([owner], dtype=np.int32), "circle")  # scores are kept in it
+    plain = _list(scoring, None, n)
     found = []
     for scene in scenes:
-        lists = (_list(model, owner, scene, n), plain)
+        lists = (_list(scoring, scene, n), plain)
         found.append([
             float(world.expected_kept_orders([owner_id] * len(ids), ids, scene=scene).mean()) for ids in lists
         ])  # fmt: skip
     return found
 
 
-def _list(model: Model, owner: int, scene: str | None, n: int) -> list[str]:
-    scoring = scoring_of(model, np.array([owner], dtype=np.int32), "circle")
-    return list(model.products.ids.take(rank(scoring, Query("", n=n, scene=scene)).product[:n]))
+def _list(scoring: Scoring, scene: str | None, n: int) -> list[str]:
+    return list(scoring.model.products.ids.take(rank(scoring, Query("", n=n, scene=scene)).product[:n]))
 
 
 def _agreement(model: Model, world: World, scenes: list[str]) -> dict[str, float]:
