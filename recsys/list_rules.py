@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 SECTION = "list"
+RUNG = "commission_rung"  # a setting that training adds: the part of the band that its lists bear
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +36,9 @@ def rules_of(settings: Mapping[str, Any]) -> ListRules:
     """The rules a snapshot was trained with; the default of each that it does not name."""
     told = settings.get(SECTION, {})
     return ListRules(**{f.name: told[f.name] for f in fields(ListRules) if f.name in told})
+
+
+def order_rules_of(settings: Mapping[str, Any]) -> ListRules:
+    """The same rules with the band as narrow as training found it must be for lists to stay alike."""
+    rules = rules_of(settings)
+    return replace(rules, commission_band=min(rules.commission_band, settings.get(RUNG, math.inf)))

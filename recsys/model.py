@@ -24,7 +24,7 @@ from recsys.good_value import GoodValue
 from recsys.ids import IdList
 from recsys.index import EXACT_UP_TO, PROBED_OF_CONTENT, Lists, ProductIndex, build_index
 from recsys.insights import Insights
-from recsys.list_rules import ListRules, rules_of
+from recsys.list_rules import ListRules, order_rules_of, rules_of
 from recsys.operators import EmbeddingOperator, FactorOperator, GraphOperator, Operator, ProfileKind
 from recsys.ranker import Ranker
 from recsys.scenes import SceneLifts
@@ -240,6 +240,11 @@ class Model:
     def rules(self) -> ListRules:
         """What its lists are held to."""
         return rules_of(self.settings)
+
+    @cached_property
+    def order_rules(self) -> ListRules:
+        """The same, with the band of commission as narrow as training found that it must be."""
+        return order_rules_of(self.settings)
 
     @cached_property
     def gain(self) -> npt.NDArray[np.float32]:

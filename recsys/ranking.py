@@ -111,7 +111,7 @@ def _selected(scoring: Scoring, ranked: Ranked) -> Ranked:
         return ranked if lift is None else _lifted(ranked, lift)
     worth = worth_of(model, target, owner, product, score, deeper, lift)
     commission = None if model.commission is None else model.commission[product]
-    order = order_of(owner, worth, score, product, commission, model.rules, deeper)
+    order = order_of(owner, worth, score, product, commission, model.order_rules, deeper)
     return Ranked(
         owner[order], product[order], score[order], ranked.source[order], ranked.left_out, deeper[order],
         worth[order],

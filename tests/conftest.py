@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from training.town.config import TownConfig
 from training.town.simulate import simulate
 
 SMALL_TOWN = TownConfig(n_owners=30, n_members=300, n_products=100, n_days=40, seed=7, n_orders=3_000)
+
+settings.register_profile("untimed", deadline=None)  # a loaded machine breaks no law
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -44,24 +44,26 @@ class Sample:
 
 def audits(model: Model, seed: int, n_owners: int = N_OWNERS) -> dict[str, Any]:
     """Every audit, JSON values only; a sentence in place of what cannot be asked here."""
-    sample = _sample(model, np.random.default_rng([seed, 31]), n_owners)
+    sample = sample_of(model, np.random.default_rng([seed, 31]), n_owners)
     return {
         "n_owners": len(np.unique(sample.owner)), "n_places": N,
-        "commission": _commission_part(sample, model.rules, np.random.default_rng([seed, 37])),
+        "commission": _commission_part(sample, model, np.random.default_rng([seed, 37])),
         "exposure": exposure_curve(sample, model.n_products),
     }  # fmt: skip
 
 
-def _commission_part(sample: Sample, rules: ListRules, rng: np.random.Generator) -> dict[str, float] | str:
+def _commission_part(sample: Sample, model: Model, rng: np.random.Generator) -> dict[str, float] | str:
     if sample.worth is None:
         return "not audited: nothing tells how orders ended, so lists stand by score, which never reads it"
     if sample.commission is None:
         return "not audited: no offer names a commission"
     return {
-        "inversions_above_band": n_inversions(sample, rules),
-        "shuffle_tau": shuffle_tau(sample, rules, rng),
+        "band": model.rules.commission_band,
+        "rung": model.order_rules.commission_band,
+        "inversions_above_band": n_inversions(sample, model.rules),
+        "shuffle_tau": shuffle_tau(sample, model.rules, rng, model.order_rules),
         **commission_and_places(sample),
-        "regret": regret(sample, rules),
+        "regret": regret(sample, model.order_rules),
     }
 
 
@@ -74,8 +76,14 @@ def n_inversions(sample: Sample, rules: ListRules) -> int:
     )
 
 
-def shuffle_tau(sample: Sample, rules: ListRules, rng: np.random.Generator) -> float:
-    """Mean Kendall τ of the lists when commissions change hands inside each owner's rungs of equal value."""
+def shuffle_tau(
+    sample: Sample, rules: ListRules, rng: np.random.Generator, order_rules: ListRules | None = None
+) -> float:
+    """Mean Kendall τ of the lists when commissions change hands among products of equal value.
+
+    Of equal value: of one owner, and within the band of `rules` of each other. `order_rules` (by default the
+    same): what the lists stand by.
+    """
     assert sample.worth is not None
     assert sample.commission is not None
     rungs = rungs_of(sample.worth, rules.commission_band)
@@ -83,7 +91,8 @@ def shuffle_tau(sample: Sample, rules: ListRules, rng: np.random.Generator) -> f
     drawn = np.lexsort((rng.random(len(rungs)), rungs, sample.owner))
     shuffled = sample.commission.copy()
     shuffled[home] = sample.commission[drawn]
-    before, after = _ordered(sample, rules), _ordered(replace(sample, commission=shuffled), rules)
+    by = order_rules or rules
+    before, after = _ordered(sample, by), _ordered(replace(sample, commission=shuffled), by)
     place = np.argsort(after)
     heads = [before[start : min(start + N, stop)] for start, stop in _spans(sample.owner)]
     found = [kendalltau(np.arange(len(h)), place[h]).statistic for h in heads if len(h) > 1]
@@ -152,7 +161,8 @@ def exposure_curve(sample: Sample, n_products: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _sample(model: Model, rng: np.random.Generator, n_owners: int) -> Sample:
+def sample_of(model: Model, rng: np.random.Generator, n_owners: int) -> Sample:
+    """The pools of owners drawn at random, as the model ranks them."""
     n_known = len(model.people.owners)
     rows = np.sort(rng.choice(n_known, min(n_owners, n_known), replace=False)).astype(np.int32)
     chunks = list(rank_many_of(model, rows, DEPTH, "circle", False))

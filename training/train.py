@@ -28,6 +28,7 @@ from training.assemble import assemble, lists_of
 from training.audience import fit_audience
 from training.audits import audits
 from training.bursts import bursts
+from training.commission_rung import with_rung
 from training.config import Config, config_from
 from training.good_value import good_value
 from training.inputs import Inputs
@@ -90,6 +91,7 @@ def train(
     model = replace(
         model, value=value, commission=commission, bursts=bursting, insights=learned, scenes=scenes
     )
+    model = with_rung(model, chosen.run.seed)
     say("writing the snapshot")
     with SnapshotWriter(out) as writer:
         write_model(writer, model, list(inputs.catalogue.supplier_ids))
