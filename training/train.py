@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import resource
-import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -36,9 +33,9 @@ from training.insights import insights
 from training.learn import SeenAs, fold_count, held_out_folds, learn_rankers, past_moments
 from training.read_inputs import read_inputs
 from training.scenes import scene_lifts
+from training.stages import Say, Stages, peak_memory_mb
 from training.usual_share import usual_kept
 
-Say = Callable[[str], None]
 RUN_CARD = "run-card.json"
 
 
@@ -66,7 +63,7 @@ def train(
     """
     if out.exists():
         raise UsageError(f"{out}: already exists; name a new folder for the snapshot")
-    started = time.monotonic()
+    say = stages = Stages(say)
     chosen = config if isinstance(config, Config) else config_from(config or {})
     dataset = open_dataset(dataset_path)
     say("checking the dataset")
@@ -104,8 +101,8 @@ def train(
     say("auditing lists")
     card = {
         "audits": audits(model, chosen.run.seed), "snapshot_id": manifest.snapshot_id, **manifest.fields,
-        "train_seconds": round(time.monotonic() - started, 2), "peak_memory_mb": _peak_memory_mb(),
-        "threads": n_threads,
+        "train_seconds": round(stages.seconds, 2), "peak_memory_mb": peak_memory_mb(),
+        "threads": n_threads, "stages": stages.ended(),
     }  # fmt: skip
     run_card_path(out).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
     return Trained(out, manifest.snapshot_id, card)
@@ -147,8 +144,3 @@ def _counts(inputs: Inputs) -> dict[str, int]:
         "purchases": len(inputs.purchases), "shares": len(inputs.shares.owner_row),
         "circle": len(inputs.circle.row),
     }  # fmt: skip
-
-
-def _peak_memory_mb() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024))

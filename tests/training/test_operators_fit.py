@@ -7,6 +7,8 @@ import pytest
 from scipy import sparse
 
 from recsys.operators import FactorOperator
+from training.operators import build
+from training.operators.build import Graph, OperatorPlan, build_operators, of_some_persons
 from training.operators.embeddings import factors, spectral
 from training.operators.graphs import ease, four_step_walk, two_step_walk
 
@@ -102,3 +104,31 @@ def test_smaller_spectral_operators_are_the_head_of_the_widest() -> None:
     small, wide = spectral(MATRIX, profile="orders", sizes=(2, 3), out_power=0.0, seed=0)
     assert (small.name, wide.name) == ("spectral2_orders", "spectral3_orders")
     assert np.array_equal(small.product_out, wide.product_out[:, :2])
+
+
+def test_embeddings_of_a_small_world_are_fitted_on_everybody() -> None:
+    assert of_some_persons(MATRIX, MATRIX.nnz, seed=0) is MATRIX
+
+
+def test_embeddings_of_a_large_world_are_fitted_on_whole_persons_up_to_the_bound() -> None:
+    some = of_some_persons(MATRIX, 6, seed=0)  # persons hold 2, 2, 3, 3 and 1 entries
+    whole = [tuple(row) for row in MATRIX.toarray()]
+    places = [whole.index(tuple(row)) for row in some.toarray()]
+    assert 4 <= some.nnz <= 6
+    assert places == sorted(places)
+    assert some.shape[1] == MATRIX.shape[1]
+    assert (of_some_persons(MATRIX, 6, seed=0) != some).nnz == 0
+
+
+def test_walks_of_a_large_world_still_see_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    graph = Graph("orders", sparse.csr_array((rng.random((80, 12)) < 0.3).astype(np.float32)))
+    plan = OperatorPlan(spectral_factors=(4,), als_factors=(4,), als_alpha=(10.0,), als_regularization=(5.0,))
+    before = {operator.name: operator for operator in build_operators([graph], plan, seed=0)}
+    monkeypatch.setattr(build, "MAX_FACTOR_ENTRIES", graph.matrix.nnz // 2)
+    after = {operator.name: operator for operator in build_operators([graph], plan, seed=0)}
+    assert before.keys() == after.keys()
+    for name in ("walk_orders", "filter_orders", "four_step_orders", "ease_orders"):
+        assert (before[name].weights != after[name].weights).nnz == 0
+    for name in ("als4_orders", "spectral4_orders"):
+        assert not np.allclose(before[name].product_out, after[name].product_out)

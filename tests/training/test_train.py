@@ -71,6 +71,8 @@ def test_run_card_beside_the_snapshot_says_what_it_cost_and_what_is_off(trained:
     assert card["train_seconds"] > 0
     assert card["peak_memory_mb"] > 0
     assert card["config"]["ranker"]["n_trees"] == 8
+    assert [stage["stage"] for stage in card["stages"]][-2:] == ["writing the snapshot", "auditing lists"]
+    assert sum(stage["seconds"] for stage in card["stages"]) == pytest.approx(card["train_seconds"], abs=0.5)
     assert {"dataset_hash", "as_of", "off", "counts", "snapshot_id", "audits"} <= set(card)
     assert card["audits"]["exposure"]["worth_kept_at_cap"]
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+from scipy import sparse
+
 from recsys.operators import GraphOperator, Operator, ProfileKind
 from recsys.sparse import Csr
 from recsys.threads import thread_count
@@ -17,6 +20,9 @@ WALKS: dict[str, tuple[float, float, float] | None] = {
     "cosine": (0.5, 0.0, 0.5),
     "four_step": None,
 }
+MAX_FACTOR_ENTRIES = (
+    2_000_000  # entries that embeddings are fitted on; a product needs no more to find its place
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,8 @@ def _operators_of(graph: Graph, plan: OperatorPlan, seed: int) -> Iterator[Opera
     if profile == "orders" and 0 < n_products <= plan.ease_max_products:
         weights = ease(matrix, plan.ease_regularization, plan.ease_top_k, n_threads)
         yield GraphOperator(f"ease_{profile}", profile, weights, length_power=0.0)
+    # a person is told by what stands in her profile, so embeddings are of products alone
+    matrix = of_some_persons(matrix, MAX_FACTOR_ENTRIES, seed)
     if plan.spectral_factors and min(matrix.shape) > max(plan.spectral_factors) and matrix.nnz:
         yield from spectral(matrix, profile=profile, sizes=plan.spectral_factors, out_power=0.0, seed=seed)
     if matrix.nnz:
@@ -73,3 +81,16 @@ def _operators_of(graph: Graph, plan: OperatorPlan, seed: int) -> Iterator[Opera
                 matrix, name=f"als{n_factors}_{profile}", profile=profile, n_factors=n_factors, alpha=alpha,
                 regularization=regularization, n_iterations=plan.als_iterations, seed=seed + n_factors,
             )  # fmt: skip
+
+
+def of_some_persons(matrix: Csr, max_entries: int, seed: int) -> Csr:
+    """The rows of persons drawn, whole and in their order, until they hold `max_entries`; all if no more.
+
+    Time and memory of an embedding go with persons and entries, so this bounds both however large the world.
+    """
+    if matrix.nnz <= max_entries:
+        return matrix
+    length = np.diff(matrix.indptr)
+    drawn = np.random.default_rng([seed, 41]).permutation(np.flatnonzero(length))
+    taken = np.cumsum(length[drawn], dtype=np.int64) <= max_entries
+    return sparse.csr_array(matrix[np.sort(drawn[taken])])
