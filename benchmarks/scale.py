@@ -8,9 +8,9 @@ their circles and 5,000 products, over half a year; half of the orders come thro
 table of the data contract is there too. `sharepicks train` runs as a process of its own with the shipped
 configuration, rankers, audience, good value and audits included; its seconds are from outside (start-up and
 the check of the dataset too), its memory is the peak of resident pages as the kernel counts them, mapped
-files and all. Prints one JSON line for each size with the stages of its run card, then a table. An exponent is
-the slope of a line through the logarithms, by least squares: 1 is proportional. The load before each training
-(running processes, mean of a minute) says how far its seconds can be trusted.
+files and all. Prints one JSON line for each size with the stages of its run card, then a table. An exponent
+is the slope of a line through the logarithms, by least squares: 1 is proportional. The load before each
+training (running processes, mean of a minute) says how far its seconds can be trusted.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def exponent(sizes: list[int], values: list[float]) -> float:
 
 
 def table(found: list[Trained]) -> list[str]:
-    """The sizes side by side: seconds of each stage, of the whole and its peak, exponents where there are two."""
+    """The sizes side by side: seconds of each stage, seconds and peak memory of the whole, exponents."""
     lines = [one.order_lines for one in found]
     names = list(dict.fromkeys(stage["stage"] for one in found for stage in one.stages))
     of_stage = [{stage["stage"]: float(stage["seconds"]) for stage in one.stages} for one in found]
@@ -121,9 +121,10 @@ def main() -> None:
     found = []
     for millions in sorted(asked.sizes):
         one = trained(asked.folder, millions)
-        print(json.dumps(asdict(one)), flush=True)
+        sys.stdout.write(json.dumps(asdict(one)) + "\n")
+        sys.stdout.flush()
         found.append(one)
-    print("\n".join(table(found)))
+    sys.stdout.write("\n".join(table(found)) + "\n")
 
 
 if __name__ == "__main__":
