@@ -156,7 +156,7 @@ def peers(inputs: Inputs, circle: Csr) -> CsrView:
         alike = _nearest(sparse.csr_array(known[part] @ others), part.start)
         return alike @ success, ones_like(alike) @ sold
 
-    return largest_with_counts(n_owners, block, TOP_PRODUCTS, "n_owners")
+    return largest_with_counts(n_owners, block, TOP_PRODUCTS, "n_owners", n_owners)
 
 
 def _told(circle: Csr) -> Csr:
