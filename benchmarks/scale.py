@@ -10,7 +10,8 @@ configuration, rankers, audience, good value and audits included; its seconds ar
 the check of the dataset too), its memory is the peak of resident pages as the kernel counts them, mapped
 files and all. Prints one JSON line for each size with the stages of its run card, then a table. An exponent
 is the slope of a line through the logarithms, by least squares: 1 is proportional. The load before each
-training (running processes, mean of a minute) says how far its seconds can be trusted.
+training (running processes, mean of a minute) says how far its seconds can be trusted, and processor seconds
+what they would be at least on two cores of its own: half as many.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Trained:
     products: int
     load_before: float
     seconds: float
+    cpu_seconds: float
     peak_memory_mb: int
     snapshot_mb: int
     stages: tuple[dict[str, Any], ...]
@@ -78,7 +80,8 @@ def trained(folder: Path, millions: float) -> Trained:
     counts = card["counts"]
     return Trained(
         n_lines(path), counts["owners"], counts["members"], counts["products"], round(load, 1),
-        round(seconds, 1), used.ru_maxrss // (1 << 20 if sys.platform == "darwin" else 1 << 10), size >> 20,
+        round(seconds, 1), round(used.ru_utime + used.ru_stime, 1),
+        used.ru_maxrss // (1 << 20 if sys.platform == "darwin" else 1 << 10), size >> 20,
         tuple(card["stages"]),
     )  # fmt: skip
 
@@ -102,6 +105,7 @@ def table(found: list[Trained]) -> list[str]:
     of_stage = [{stage["stage"]: float(stage["seconds"]) for stage in one.stages} for one in found]
     rows = [(name, [taken.get(name, 0.0) for taken in of_stage]) for name in names]
     rows += [("seconds", [one.seconds for one in found])]
+    rows += [("processor seconds", [one.cpu_seconds for one in found])]
     rows += [("peak memory, MB", [float(one.peak_memory_mb) for one in found])]
     told = [f"{'order lines':40}" + "".join(f"{n:>14,}" for n in lines) + f"{'exponent':>10}"]
     for name, values in rows:
