@@ -32,6 +32,7 @@ from training.share_examples import SharedPairs, sampled_pairs, share_examples, 
 
 SHORTEST_DAYS = 14.0
 PART_OF_HISTORY = 1 / 6
+PART_OF_MEMORY = 0.5  # of the table engine's, for a past: today's inputs and model are in memory beside it
 
 Say = Callable[[str], None]
 SeenAs = Callable[[Inputs], Inputs]
@@ -178,9 +179,8 @@ def past_moments(
     for number in range(1, config.ranker.n_moments + 1):
         moment = as_of - timedelta(days=days * number)
         until = moment + timedelta(days=days)
-        with open_window(
-            dataset, moment, memory_limit_mb=config.run.memory_limit_mb, threads=n_threads
-        ) as window:
+        limit_mb = max(1, round(PART_OF_MEMORY * config.run.memory_limit_mb))
+        with open_window(dataset, moment, memory_limit_mb=limit_mb, threads=n_threads) as window:
             earlier = read_inputs(window, config.graphs)
         if len(earlier.purchases):
             followed = followed_between(inputs, earlier, moment, until)

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from test_train import QUICK
 
-from features.dataset import open_dataset
-from features.window import open_window
+from features.dataset import Dataset, open_dataset
+from features.window import Window, open_window
 from recsys.model import Model
 from training import learn
 from training.assemble import assemble
 from training.config import config_from
 from training.inputs import Inputs, Shares
-from training.learn import Past, days_between_moments, learn_rankers
+from training.learn import Past, days_between_moments, learn_rankers, past_moments
 from training.read_inputs import read_inputs
 
 CONFIG = config_from(QUICK)
@@ -81,3 +81,22 @@ def test_moments_stand_closer_in_a_short_history(
     momentum = replace(inputs.movement.momentum, start_time=int(start.timestamp()) * 1_000_000)
     short = replace(inputs, movement=replace(inputs.movement, momentum=momentum))
     assert days_between_moments(short, start + timedelta(days=history_days), wanted) == pytest.approx(days)
+
+
+def test_a_past_leaves_half_of_the_memory_to_what_stands_beside_it(
+    small_town: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[int] = []
+
+    def opened(dataset: Dataset, moment: datetime, *, memory_limit_mb: int, threads: int) -> Window:
+        limits.append(memory_limit_mb)
+        return open_window(dataset, moment, memory_limit_mb=memory_limit_mb, threads=threads)
+
+    monkeypatch.setattr(learn, "open_window", opened)
+    dataset = open_dataset(small_town)
+    with open_window(dataset, memory_limit_mb=500) as window:
+        assert window.as_of is not None
+        today, moment = read_inputs(window, config_from({}).graphs), window.as_of
+    config = config_from({"run": {"memory_limit_mb": 900}, "ranker": {"n_moments": 2}})
+    assert len(list(past_moments(dataset, moment, today, config, 1))) == 2
+    assert limits == [450, 450]
