@@ -20,9 +20,7 @@ WALKS: dict[str, tuple[float, float, float] | None] = {
     "cosine": (0.5, 0.0, 0.5),
     "four_step": None,
 }
-MAX_FACTOR_ENTRIES = (
-    2_000_000  # entries that embeddings are fitted on; a product needs no more to find its place
-)
+MAX_FACTOR_ENTRIES = 2_000_000  # that embeddings are fitted on; products need no more to find their places
 
 
 @dataclass(frozen=True, slots=True)
