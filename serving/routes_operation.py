@@ -42,12 +42,12 @@ def operation_router(service: Service, make_document: Callable[[], dict[str, Any
         served, trouble = service.keeper.served, service.keeper.trouble
         if served is None:
             raise ServiceError("not_ready", trouble or "the snapshot is being opened")
+        warnings = [f"the newest candidate does not serve: {trouble}"] if trouble else []
+        if service.store.is_missing:
+            warnings.append("the store cannot be opened: events are answered with 503, picks as ever")
         body = {
-            "ready": True,
-            "snapshot_id": served.snapshot_id,
-            "as_of": served.as_of,
-            "warnings": [f"the newest candidate does not serve: {trouble}"] if trouble else [],
-        }
+            "ready": True, "snapshot_id": served.snapshot_id, "as_of": served.as_of, "warnings": warnings,
+        }  # fmt: skip
         return Response(orjson.dumps(body, option=OPTIONS), media_type="application/json")
 
     @router.get(

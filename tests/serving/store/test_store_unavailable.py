@@ -90,9 +90,13 @@ def test_a_store_that_was_not_there_at_the_start_is_found_later(tmp_path: Path) 
     service.store.refresh()
     caller = Caller(app)
     assert send(caller, EVENT).status == 503
+    service.keeper.refresh()
+    ready = caller.get("/readyz")
+    assert ready.status == 200 and "store cannot be opened" in ready.json()["warnings"][0]
     folder.mkdir()
     service.store.refresh()
     assert send(caller, EVENT).status == 202
+    assert caller.get("/readyz").json()["warnings"] == []
     service.store.close()
 
 
