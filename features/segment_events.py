@@ -106,7 +106,7 @@ def read_refund(event: Event) -> Refund:
     products = tuple(
         (text_of(product, "product_id"), _quantity(product) if "quantity" in product else None)
         if isinstance(product, dict)
-        else (str(product), None)
+        else (_plain("product_id", product), None)
         for product in named
     )
     return Refund(order_id, time_of(event), products)
@@ -163,7 +163,7 @@ def see_product(product: object) -> Sighting:
     """A product as an event shows it."""
     if not isinstance(product, dict):
         raise SegmentError("products must be a list of objects", repr(str(product)[:80]))
-    known = {column: str(product[key]) for column, key in PRODUCT_COLUMNS if product.get(key)}
+    known = {column: _plain(key, product[key]) for column, key in PRODUCT_COLUMNS if product.get(key)}
     return Sighting(text_of(product, "product_id"), known)
 
 
@@ -172,6 +172,12 @@ def text_of(holder: Event, key: str) -> str:
     value = holder.get(key)
     if value is None or str(value).strip() == "":
         raise SegmentError(f"{key} must not be blank", "nothing")
+    return _plain(key, value)
+
+
+def _plain(key: str, value: object) -> str:
+    if isinstance(value, dict | list | bool):
+        raise SegmentError(f"{key} must be text", repr(str(value)[:80]))
     return str(value)
 
 
@@ -180,11 +186,11 @@ def time_of(event: Event) -> datetime:
     text = text_of(event, "timestamp")
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise SegmentError("timestamp must be RFC 3339 with an offset", repr(text))
-    return time.astimezone(UTC)  # one zone: a table of several would be no column of times
+        if time.tzinfo is not None:
+            return time.astimezone(UTC)  # one zone: a table of several would be no column of times
+    except (ValueError, OverflowError):  # also an instant before the year 1 or after 9999 in UTC
+        pass
+    raise SegmentError("timestamp must be RFC 3339 with an offset", repr(text))
 
 
 def _person(event: Event) -> str:

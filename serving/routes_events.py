@@ -24,7 +24,8 @@ from serving.store.rows import key_text
 from serving.store.seam import Outcome, StoreError, StoreRow
 
 MAX_EVENTS = 1000
-READ_AT_ONCE = 50  # events; then other requests have their turn
+MAX_ROWS = 10_000  # that the events of one request make: half of what may wait for the disk
+READ_AT_ONCE = 50  # rows; then other requests have their turn
 RETRY_AFTER = {"retry-after": "1"}
 EVENTS = Field(
     "events",
@@ -95,14 +96,20 @@ def events_router(service: Service, clock: Callable[[], datetime]) -> APIRouter:
 async def _read(events: Sequence[object], now: datetime) -> _Read:
     reader = EventReader(now)
     read = _Read([], [])
-    for place, event in enumerate(events, start=1):
+    n_since = 0
+    for event in events:
         rows = reader.read(event)
         if isinstance(rows, EventError):
             read.found.append(rows)
         else:
             read.found.append(range(len(read.rows), len(read.rows) + len(rows)))
             read.rows.extend(rows)
-        if place % READ_AT_ONCE == 0:
+            n_since += len(rows)
+        if len(read.rows) > MAX_ROWS:
+            raise ServiceError("too_large", f"events must make at most {MAX_ROWS:,} rows; send fewer at once")
+        n_since += 1
+        if n_since >= READ_AT_ONCE:
+            n_since = 0
             await asyncio.sleep(0)
     return read
 

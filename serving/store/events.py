@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,7 @@ from serving.store.seam import StoreRow
 
 LATE_DAYS = 30
 AHEAD_MINUTES = 5
+MAX_PRODUCTS = 200  # of one event: 15 ms to read, and other requests wait as long
 TABLES = ", ".join(TABLE_BY_NAME)
 TOO_LATE = f"happened more than {LATE_DAYS} days ago; hand over history as a dataset"
 TOO_EARLY = f"lies more than {AHEAD_MINUTES} minutes ahead; is the sender's clock right?"
@@ -63,7 +64,7 @@ class EventReader:
             return self._contract_row(event)
         if "event" in event or "type" in event:
             try:
-                return self._segment_event(event)
+                return _together(self._segment_event(event))
             except SegmentError as error:
                 return EventError("invalid", error.rule)
             except _Refused as refused:
@@ -97,7 +98,12 @@ class EventReader:
         return None
 
     def _segment_event(self, event: Mapping[str, Any]) -> Read:
-        if event.get("type", "track") != "track" or event.get("event") not in KNOWN_EVENTS:
+        if event.get("type", "track") != "track":
+            return []
+        name = event.get("event")
+        if not isinstance(name, str):
+            return EventError("invalid", "event must be the name of an event")
+        if name not in KNOWN_EVENTS:
             return []
         require_event(event)
         message_id = check_id("messageId", event["messageId"])
@@ -106,7 +112,11 @@ class EventReader:
         refused = self._refuse_moment("timestamp", _micros(time_of(event)))
         if refused is not None:
             return refused
-        name = event["event"]
+        products = event["properties"].get("products")
+        if isinstance(products, list) and len(products) > MAX_PRODUCTS:
+            return EventError(
+                "invalid", f"products must be at most {MAX_PRODUCTS}; a longer order is a dataset's"
+            )
         if name == ORDER:
             return self._order(event)
         if name == REFUND:
@@ -131,6 +141,12 @@ class EventReader:
                 line["order_id"] += f"#{nth}"
             row = self._checked("orders", line)
             rows.append(row)
+            if place == 0:  # checked as the price that it will begin
+                time = _text(time_of(event))
+                self._values("offers", {
+                    "product_id": product.product_id, "effective_time": time, "currency": currency,
+                    "price_minor": line["price_minor"],
+                })  # fmt: skip
             price = {"price_minor": line["price_minor"], "currency": currency}
             rows.append(self._seen(event, place, product, row.member_id, price))
         return rows
@@ -184,6 +200,13 @@ class EventReader:
         if refused is not None:
             raise _Refused(refused)
         return checked
+
+
+def _together(read: Read) -> Read:
+    """The rows of one event, to be kept all or none."""
+    if isinstance(read, EventError) or len(read) < 2:
+        return read
+    return [replace(read[0], n_together=len(read)), *read[1:]]
 
 
 class _Refused(Exception):

@@ -24,7 +24,8 @@ def migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
     script = ScriptDirectory.from_config(config)
-    with engine.connect() as connection:  # the usual case needs no write lock
+    with engine.connect() as plain:  # the usual case needs no write lock
+        connection = plain.execution_options(sharepicks_reads=True)
         if MigrationContext.configure(connection).get_current_revision() == script.get_current_head():
             return
     with engine.begin() as connection:

@@ -8,9 +8,10 @@ from typing import Literal, Protocol
 
 from recsys.errors import SharepicksError
 
-Outcome = Literal["stored", "duplicate", "conflict", "erased"]
+Outcome = Literal["stored", "duplicate", "conflict", "erased", "left_out"]
 # stored: new, and durable · duplicate: there already with the same content · conflict: there already with
-# other content · erased: it names somebody who was erased
+# other content · erased: it names somebody who was erased · left_out: new, and not kept, because another row
+# of its event was refused
 
 
 class StoreError(SharepicksError):
@@ -29,7 +30,8 @@ class StoreRow:
     `row_key`: the values of the table's key. `owner_id`, `member_id`: whose row it is, and the member it
     names (recipient and initiator are members too). `order_id`: the order it speaks of, where it is not the
     order itself. `content`: the row as canonical JSON; equal rows have equal text. `received_time`:
-    microseconds since 1970, no part of the content.
+    microseconds since 1970, no part of the content. `n_together`: so many rows, this one first, are one
+    event and kept all or none; what the rows after it say here is not read.
     """
 
     table_name: str
@@ -39,6 +41,7 @@ class StoreRow:
     order_id: str | None
     content: str
     received_time: int
+    n_together: int = 1
 
 
 @dataclass(frozen=True, slots=True)

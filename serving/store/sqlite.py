@@ -70,7 +70,14 @@ class SqliteWriter:
         try:
             cursor.execute("BEGIN IMMEDIATE")
             self._erased.refresh(lambda seq: cursor.execute(ERASED_AFTER, (seq,)).fetchall())
-            outcomes = [self._write_one(cursor, row) for row in rows]
+            outcomes: list[Outcome] = []
+            while len(outcomes) < len(rows):
+                row = rows[len(outcomes)]
+                if row.n_together == 1:
+                    outcomes.append(self._write_one(cursor, row))
+                else:
+                    event = rows[len(outcomes) : len(outcomes) + row.n_together]
+                    outcomes += self._write_event(cursor, event)
             cursor.execute("COMMIT")
         except sqlite3.Error as error:
             with contextlib.suppress(sqlite3.Error):
@@ -78,6 +85,16 @@ class SqliteWriter:
             raise failed(error) from error
         finally:
             cursor.close()
+        return outcomes
+
+    def _write_event(self, cursor: sqlite3.Cursor, rows: Sequence[StoreRow]) -> list[Outcome]:
+        """All rows of an event, or none of them."""
+        cursor.execute("SAVEPOINT event")
+        outcomes = [self._write_one(cursor, row) for row in rows]
+        if "conflict" in outcomes or "erased" in outcomes:
+            cursor.execute("ROLLBACK TO event")
+            outcomes = ["left_out" if outcome == "stored" else outcome for outcome in outcomes]
+        cursor.execute("RELEASE event")
         return outcomes
 
     def _write_one(self, cursor: sqlite3.Cursor, row: StoreRow) -> Outcome:

@@ -171,6 +171,77 @@ def test_a_segment_event_that_breaks_a_rule_is_told_without_what_came(caller: Ca
     assert again.json()["errors"][0]["detail"] == "messageId must be 1 to 128 printable characters"
 
 
+LONG_ORDER = [{"product_id": f"p-{n}", "price": 1} for n in range(201)]
+
+
+@pytest.mark.parametrize(
+    ("event", "rule"),
+    [
+        ({"event": []}, "event must be the name of an event"),
+        ({"event": {}}, "event must be the name of an event"),
+        ({"timestamp": "0001-01-01T00:00:00+14:00"}, "timestamp must be RFC 3339 with an offset"),
+        ({"timestamp": "9999-12-31T23:59:59-14:00"}, "timestamp must be RFC 3339 with an offset"),
+        ({"messageId": ["m"]}, "messageId must be text"),
+        ({"products": [MUG | {"product_id": {"$ne": 1}}]}, "product_id must be text"),
+        ({"products": [MUG | {"name": ["Mug"]}]}, "name must be text"),
+        ({"currency": "ZZZ"}, "currency must be an ISO 4217 code in capitals, such as CNY"),
+        ({"products": LONG_ORDER}, "products must be at most 200; a longer order is a dataset's"),
+    ],
+)
+def test_what_segment_never_sends_is_refused_by_its_rule(
+    caller: Caller, event: dict[str, Any], rule: str
+) -> None:
+    properties = {"order_id": "o1", "currency": "CNY", "products": [MUG]}
+    inside = {name: value for name, value in event.items() if name in properties}
+    outside = {name: value for name, value in event.items() if name not in properties}
+    answer = send(caller, segment("Order Completed", **(properties | inside)) | outside)
+    assert answer.status == 422 and answer.json()["errors"][0]["detail"] == rule
+    assert kept(caller) == []
+
+
+def test_a_refund_names_its_products_by_text(caller: Caller) -> None:
+    answer = send(caller, segment("Order Refunded", order_id="o1", products=[["mug"]]))
+    assert answer.json()["errors"][0]["detail"] == "product_id must be text"
+
+
+def test_an_event_that_is_refused_leaves_nothing_behind(caller: Caller) -> None:
+    first = segment("Order Completed", "m1", order_id="o1", currency="CNY", products=[MUG, TEA])
+    assert send(caller, first).status == 202
+    before = kept(caller)
+    dearer = [TEA | {"product_id": "new"}, MUG | {"price": 99}]
+    known_line = segment("Order Completed", "m2", order_id="o1", currency="CNY", products=dearer)
+    known_message = segment(
+        "Order Completed", "m1", order_id="o2", currency="CNY", products=[MUG | {"price": 9}]
+    )
+    mixed = send(caller, known_line, SUPPLIER, known_message)
+    assert mixed.json()["accepted"] == 1
+    assert [(e["index"], e["error"]) for e in mixed.json()["errors"]] == [(0, "conflict"), (2, "conflict")]
+    assert kept(caller) == [*before, ("suppliers", {"supplier_id": "s-1"})]
+    assert send(caller, first).json()["duplicates"] == 1
+
+
+def test_red_control_row_by_row_a_refused_event_would_be_kept_in_part(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.store.events.replace", lambda row, n_together: row)
+    order = segment("Order Completed", "m1", order_id="o1", currency="CNY", products=[MUG])
+    send(caller, order)
+    n_before = len(kept(caller))
+    other = segment("Order Completed", "m2", order_id="o1", currency="CNY", products=[MUG | {"price": 99}])
+    assert send(caller, other).status == 409
+    assert len(kept(caller)) > n_before
+
+
+def test_a_request_whose_events_make_too_many_rows_is_told_to_be_split(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.routes_events.MAX_ROWS", 4)
+    order = segment("Order Completed", order_id="o1", currency="CNY", products=[MUG, TEA, TEA])
+    answer = send(caller, order)
+    assert answer.status == 413 and answer.json()["error"] == "too_large"
+    assert kept(caller) == []
+
+
 @pytest.mark.parametrize("body", [{"events": []}, {"events": [{}] * 1001}, {"events": {}}, {}, {"event": []}])
 def test_a_body_that_is_no_batch_is_refused(caller: Caller, body: Any) -> None:
     assert caller.post("/v1/events", body).status == 422

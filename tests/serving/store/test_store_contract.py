@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +41,14 @@ def test_of_rows_with_one_key_in_one_batch_the_first_counts(store: Store) -> Non
     assert contents(store) == [("orders", order().content)]
 
 
+def test_rows_of_one_event_are_kept_all_or_none(store: Store) -> None:
+    store.ingest([order()])
+    event = [dataclasses.replace(order("o-2"), n_together=3), order(quantity=2), order("o-3")]
+    rows = [order("o-4"), *event, order("o-2", quantity=5)]
+    assert store.ingest(rows) == ["stored", "left_out", "conflict", "left_out", "stored"]
+    assert contents(store) == [(r.table_name, r.content) for r in (order(), order("o-4"), rows[-1])]
+
+
 def test_a_conflict_is_told_by_what_lies_there_and_not_by_its_neighbour(store: Store) -> None:
     store.ingest([order(quantity=2)])
     assert store.ingest([order(), order(quantity=2), order()]) == ["conflict", "duplicate", "conflict"]
@@ -51,8 +60,6 @@ def test_a_key_is_of_its_table(store: Store) -> None:
 
 
 def test_when_a_row_came_is_no_part_of_it(store: Store) -> None:
-    import dataclasses
-
     store.ingest([order()])
     assert store.ingest([dataclasses.replace(order(), received_time=1)]) == ["duplicate"]
 

@@ -137,3 +137,14 @@ def test_batches_that_wait_together_share_a_commit(tmp_path: Path, monkeypatch: 
             other.rollback()
             assert [future.result(30) for future in waiting] == [["stored"]] * 8
     assert sum(sizes) == 8 and len(sizes) <= 3
+
+
+def test_a_store_is_opened_and_read_while_somebody_else_writes(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    with open_store(url) as store:
+        store.ingest([order("o-0")])
+    with another(tmp_path / "store.db") as other:
+        other.execute("BEGIN IMMEDIATE")
+        with open_store(url) as store:
+            assert len(store.rows_after(0)) == 1
+        other.rollback()
