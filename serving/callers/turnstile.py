@@ -1,7 +1,7 @@
 """Lets waiting requests through one at a time, each caller in her turn, and sends the rest away at once.
 
 Endpoints answer inline, so a burst that reached the event loop would be worked off to its end while new
-arrivals wait unseen in the kernel. Here requests pass until they took two milliseconds of a turn of the loop,
+arrivals wait unseen in the kernel. Here requests pass until they took five milliseconds of a turn of the loop,
 then the loop reads what has arrived, so a request that cannot be served in time is refused in a moment. A
 full queue gives up the newest of the caller who has the most waiting: a noisy one loses her own.
 """
@@ -18,7 +18,7 @@ from serving.errors import ServiceError
 MAX_WAITING = 64
 MAX_WAIT_S = 1.0
 MAX_IN_FLIGHT = 512
-TURN_S = 0.002  # of work that requests may do in one turn of the loop; the last of them ends when it ends
+TURN_S = 0.005  # of work that requests may do in one turn of the loop; the last of them ends when it ends
 RETRY = {"retry-after": "1"}
 
 
