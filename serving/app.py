@@ -27,6 +27,7 @@ from serving.routes_events import events_router
 from serving.routes_members import members_router
 from serving.routes_operation import operation_router
 from serving.routes_picks import picks_router
+from serving.routes_shares import new_link, shares_router
 from serving.routes_suppliers import suppliers_router
 from serving.routes_tokens import tokens_router
 from serving.routes_value import value_router
@@ -46,6 +47,7 @@ def create_app(
     open_snapshot: Callable[[Path], Served] = open_served,
     doors: Doors | None = None,
     clock: Callable[[], datetime] = utc_now,
+    make_id: Callable[[], str] = new_link,
 ) -> FastAPI:
     """The service over the snapshots of a folder.
 
@@ -77,6 +79,7 @@ def create_app(
     app.include_router(tokens_router())
     app.include_router(events_router(service, clock))
     app.include_router(members_router(service, clock))
+    app.include_router(shares_router(service, clock, make_id))
     app.include_router(operation_router(service, lambda: app.openapi()))
     install_doors(app, doors or Doors())
     install_error_handlers(app)

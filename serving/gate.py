@@ -91,6 +91,11 @@ def is_id(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH and value.isprintable()
 
 
+def one_id(name: str, meaning: str) -> Field:
+    """An id of the data contract."""
+    return text(name, MAX_ID_LENGTH, meaning)
+
+
 def ids(name: str, max_ids: int, meaning: str) -> Field:
     """A list of different ids."""
     return Field(

@@ -267,3 +267,37 @@ class ErasureBody(Shape):
     store_files_clean: bool
     exports_without_from: datetime
     snapshots_without_by: datetime
+
+
+class ShareBody(Shape):
+    """A share that was kept, and its link."""
+
+    share_id: str
+    share_time: datetime
+    link: str = Field(description="a path of this service; it counts the click and leads to the storefront")
+
+
+class ShareResultBody(Shape):
+    """What came of one share."""
+
+    share_id: str
+    share_time: datetime
+    product_id: str
+    scene: str | None
+    channel: str | None
+    n_clicks: int
+    n_orders: int
+    n_kept: int
+    n_returned: int
+
+
+class ResultsBody(Shape):
+    """What came of an owner's shares, the newest first; the sums are of all of them."""
+
+    owner_id: str
+    n_shares: int
+    n_clicks: int
+    n_orders: int
+    n_kept: int
+    n_returned: int
+    shares: list[ShareResultBody]

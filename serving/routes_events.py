@@ -87,7 +87,7 @@ def events_router(service: Service, clock: Callable[[], datetime]) -> APIRouter:
         read_query(request, ())
         body = check_fields(await read_json(request, service.settings.body_within_s), (EVENTS,), ("events",))
         read = await _read(body["events"], clock())
-        outcomes = await _keep(service, read.rows)
+        outcomes = await keep(service, read.rows)
         return _reply(read, outcomes)
 
     return router
@@ -114,7 +114,7 @@ async def _read(events: Sequence[object], now: datetime) -> _Read:
     return read
 
 
-async def _keep(service: Service, rows: Sequence[StoreRow]) -> list[Outcome]:
+async def keep(service: Service, rows: Sequence[StoreRow]) -> list[Outcome]:
     """What became of each row, all that is stored durable; ServiceError store_unavailable else."""
     within_s = service.settings.store_within_s
     try:

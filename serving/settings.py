@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 MAX_WORKERS = 64
 MAX_CACHE_MB = 4096
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
+_PLAIN = re.compile(r"[!-z|~]*", re.ASCII)  # printable ASCII without space and braces
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Settings:
     `body_within_s`: how long a request body may take to arrive. `n_workers`: server processes.
     `reply_cache_mb`: what each process may keep of the replies it gave; 0 keeps none.
     `store`: the address of the online store, None without one. `store_within_s`: how long the store may take.
+    `storefront`: where a share link leads, with {product_id} and {share_id} in it; None without one.
     """
 
     snapshots: Path = DEFAULT_SNAPSHOTS
@@ -34,6 +38,7 @@ class Settings:
     reply_cache_mb: int = 64
     store: str | None = None
     store_within_s: float = 5.0
+    storefront: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.poll_every_s <= 3600:
@@ -46,6 +51,12 @@ class Settings:
             raise ConfigError(f"reply_cache_mb must be 0 to {MAX_CACHE_MB}; got {self.reply_cache_mb}")
         if not 0 < self.store_within_s <= 60:
             raise ConfigError(f"store_within_s must be above 0 and at most 60; got {self.store_within_s}")
+        if self.storefront is not None and not leads_to_one_host(self.storefront):
+            raise ConfigError(
+                "SHAREPICKS_STOREFRONT must be an address such as "
+                "https://shop.example/p/{product_id}?share={share_id}, each of the two once and none in the "
+                f"host's name; got {self.storefront[:100]!r}"
+            )
 
     def to_environment(self) -> dict[str, str]:
         """The same settings as variables, for the worker processes."""
@@ -57,6 +68,7 @@ class Settings:
             PREFIX + "REPLY_CACHE_MB": str(self.reply_cache_mb),
             PREFIX + "STORE_WITHIN_S": repr(self.store_within_s),
             **({} if self.store is None else {PREFIX + "STORE": self.store}),
+            **({} if self.storefront is None else {PREFIX + "STOREFRONT": self.storefront}),
         }
 
 
@@ -70,6 +82,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         reply_cache_mb=int(_number(environment, "REPLY_CACHE_MB", 64)),
         store=environment.get(PREFIX + "STORE") or None,
         store_within_s=_number(environment, "STORE_WITHIN_S", 5.0),
+        storefront=environment.get(PREFIX + "STOREFRONT") or None,
     )
 
 
@@ -81,6 +94,18 @@ def _number(environment: Mapping[str, str], name: str, default: float) -> float:
         return float(text)
     except ValueError:
         raise ConfigError(f"{PREFIX}{name} must be a number; got {text[:40]!r}") from None
+
+
+def leads_to_one_host(address: str) -> bool:
+    """Whether it is http(s) on one fixed host, and holds {product_id} and {share_id} once each after it."""
+    host, _, rest = address.partition("://")[2].partition("/")
+    known = rest.replace("{product_id}", "", 1).replace("{share_id}", "", 1)
+    return (
+        address.startswith(("https://", "http://"))
+        and _HOST.fullmatch(host) is not None
+        and len(rest) - len(known) == len("{product_id}{share_id}")
+        and _PLAIN.fullmatch(known) is not None
+    )
 
 
 def is_loopback(host: str) -> bool:

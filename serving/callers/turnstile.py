@@ -1,9 +1,9 @@
 """Lets waiting requests through one at a time, each caller in her turn, and sends the rest away at once.
 
 Endpoints answer inline, so a burst that reached the event loop would be worked off to its end while new
-arrivals wait unseen in the kernel. Here requests pass until they took five milliseconds of a turn of the loop,
-then the loop reads what has arrived, so a request that cannot be served in time is refused in a moment. A
-full queue gives up the newest of the caller who has the most waiting: a noisy one loses her own.
+arrivals wait unseen in the kernel. Here requests pass until they took five milliseconds of a turn of the
+loop, then the loop reads what has arrived, so a request that cannot be served in time is refused in a moment.
+A full queue gives up the newest of the caller who has the most waiting: a noisy one loses her own.
 """
 
 from __future__ import annotations

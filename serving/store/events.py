@@ -52,9 +52,9 @@ class EventReader:
     """Reads the events of one request, which came at one moment."""
 
     def __init__(self, now: datetime) -> None:
-        self._now = _micros(now)
-        self._oldest = _micros(now - timedelta(days=LATE_DAYS))
-        self._newest = _micros(now + timedelta(minutes=AHEAD_MINUTES))
+        self._now = micros(now)
+        self._oldest = micros(now - timedelta(days=LATE_DAYS))
+        self._newest = micros(now + timedelta(minutes=AHEAD_MINUTES))
 
     def read(self, event: object) -> Read:
         """The rows that an event becomes (none: it has no table and is left out), or why it is refused."""
@@ -109,7 +109,7 @@ class EventReader:
         message_id = check_id("messageId", event["messageId"])
         if isinstance(message_id, RowError):
             return EventError("invalid", str(message_id))
-        refused = self._refuse_moment("timestamp", _micros(time_of(event)))
+        refused = self._refuse_moment("timestamp", micros(time_of(event)))
         if refused is not None:
             return refused
         products = event["properties"].get("products")
@@ -182,7 +182,7 @@ class EventReader:
         self._values("products", usual | dict(product.columns))
         values = {
             **product.columns, **(price or {}), "product_id": product.product_id,
-            "message_id": str(event["messageId"]), "seen_time": _micros(time_of(event)),
+            "message_id": str(event["messageId"]), "seen_time": micros(time_of(event)),
             "place": place,
         }  # fmt: skip
         key = f"{event['messageId']}\x1f{place}"
@@ -219,5 +219,5 @@ def _text(time: datetime) -> str:
     return time.isoformat()
 
 
-def _micros(time: datetime) -> int:
+def micros(time: datetime) -> int:
     return (time - EPOCH) // MICROSECOND

@@ -19,6 +19,7 @@ from serving.store.schema import contract_rows, erased_ids, store_settings
 from serving.store.seam import Erasure, Outcome, RowWriter, StoredRow, StoreError, StoreRow, failed
 
 N_ROWS_MAX = 10_000  # in one answer
+N_IDS_AT_ONCE = 500  # in one question
 
 
 class Store:
@@ -61,6 +62,24 @@ class Store:
         query = select(columns.seq, columns.table_name, columns.content)
         query = query.where(columns.owner_id == owner_id, columns.seq > after)
         return self._rows(query, limit, owner_id)
+
+    def row_of(self, table_name: str, row_key: str) -> str | None:
+        """The content of one row; None where there is none."""
+        columns = contract_rows.c
+        query = select(columns.content).where(columns.table_name == table_name, columns.row_key == row_key)
+        with self.reading() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
+    def rows_about_orders(self, table_name: str, order_ids: Sequence[str]) -> list[str]:
+        """The contents of a table's rows that speak of these orders."""
+        columns = contract_rows.c
+        found: list[str] = []
+        with self.reading() as connection:
+            for start in range(0, len(order_ids), N_IDS_AT_ONCE):
+                some = order_ids[start : start + N_IDS_AT_ONCE]
+                query = select(columns.content).where(columns.order_id.in_(some))
+                found += connection.execute(query.where(columns.table_name == table_name)).scalars()
+        return found
 
     def erasures_after(self, seq: int, limit: int = 1000) -> list[Erasure]:
         """Who was erased since: a replica drops every member whose `hash_of` is among them."""

@@ -1,0 +1,186 @@
+"""A share gets a link; the link counts the click and leads on; and an owner sees what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from features.contract import CHANNELS
+from features.row_check import RowError, check_row
+from serving.callers.declare import anybody_may_call, may_call, require_mine
+from serving.callers.roles import Role
+from serving.described import NO_STORE, errors, in_query, json_reply, path_id
+from serving.errors import ServiceError
+from serving.gate import check_fields, choice, one_id, read_json, read_path_id, read_query, text, whole
+from serving.replies import OPTIONS, ResultsBody, ShareBody
+from serving.routes_events import RETRY_AFTER, keep
+from serving.service import Service
+from serving.share_results import OwnersRows, owners_rows, results_of
+from serving.store.events import micros
+from serving.store.rows import store_row
+from serving.store.seam import StoreError
+from serving.store.store import Store
+
+Found = TypeVar("Found")
+
+OWNERS = "/v1/owners/"
+END = "/results"
+LINKS = "/s/"
+CLICK_WITHIN_S = 0.25  # a friend is not kept waiting for the disk longer than this
+MAX_ROWS = 100_000  # of one owner that are looked at, the oldest first
+SHARES_SHOWN = whole("n", 1, 100, "how many of her shares are told one by one, the newest first", default=20)
+FIELDS = (
+    one_id("owner_id", "who shares"),
+    one_id("product_id", "what"),
+    choice("channel", CHANNELS, "how"),
+    text("scene", 128, "on what occasion, as a tree: `festival > mid_autumn`"),
+    one_id("recipient_id", "the member it is sent to, when it is one"),
+    one_id("parent_share_id", "the share that is passed on"),
+    one_id("request_id", "the reply that the pick came from"),
+)
+BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object", "required": ["owner_id", "product_id"], "additionalProperties": False,
+                "properties": {f.name: {**f.schema, "description": f.meaning} for f in FIELDS},
+            }
+        }
+    },
+}  # fmt: skip
+
+
+def new_link() -> str:
+    """An id that nobody guesses: 24 letters and digits."""
+    return secrets.token_hex(12)
+
+
+def shares_router(
+    service: Service, clock: Callable[[], datetime], make_id: Callable[[], str] = new_link
+) -> APIRouter:
+    """The routes, bound to one service, a clock and what makes ids."""
+    router = APIRouter(tags=["shares"])
+
+    @router.post(
+        "/v1/shares",
+        summary="Keeps a share and gives its link",
+        status_code=201,
+        response_model=ShareBody,
+        responses=errors(
+            "request_timeout",
+            "too_large",
+            "unsupported_media_type",
+            "invalid",
+            "internal",
+            "store_unavailable",
+        ),
+        openapi_extra={"requestBody": BODY},
+    )
+    @may_call(Role.STOREFRONT, Role.OWNER, mine="owner_id", mine_in_body=True)
+    async def share(request: Request) -> Response:
+        """Kept for good when it answers 201; orders that carry the share_id are credited to it."""
+        read_query(request, ())
+        body = check_fields(
+            await read_json(request, service.settings.body_within_s), FIELDS, ("owner_id", "product_id")
+        )
+        require_mine(request, body["owner_id"])
+        share_id, now = make_id(), clock()
+        row = {**body, "share_id": share_id, "share_link_id": share_id, "share_time": now.isoformat()}
+        checked = check_row("shares", row)
+        if isinstance(checked, RowError):
+            raise ServiceError("invalid", str(checked))
+        await keep(service, [store_row("shares", checked, micros(now))])
+        told = {"share_id": share_id, "share_time": now, "link": LINKS + share_id}
+        return Response(
+            orjson.dumps(told, option=OPTIONS), 201, headers=NO_STORE, media_type="application/json"
+        )
+
+    @router.get(
+        LINKS + "{share_link_id}",
+        summary="Counts the click and leads to the storefront",
+        status_code=302,
+        responses=errors("not_found", "internal", "store_unavailable"),
+        openapi_extra={"parameters": [path_id("share_link_id", "the end of a share's link")]},
+    )
+    @anybody_may_call
+    async def follow(request: Request) -> Response:
+        """Whoever has the link may follow it; it leads to the configured storefront and nowhere else."""
+        share_id = read_path_id(request, "share_link_id", LINKS, "")
+        storefront = service.settings.storefront
+        if storefront is None:
+            raise ServiceError(
+                "not_found", "no storefront is configured, so links lead nowhere: docs/store.md"
+            )
+        found = await _from_store(service, lambda store: store.row_of("shares", share_id))
+        if found is None:
+            raise ServiceError("not_found", "there is no such link")
+        shared = orjson.loads(found)
+        await _count_click(service, shared, make_id(), clock())
+        target = storefront.replace("{product_id}", quote(shared["product_id"], safe="")).replace(
+            "{share_id}", quote(share_id, safe="")
+        )
+        return Response(
+            status_code=302, headers={**NO_STORE, "location": target, "referrer-policy": "no-referrer"}
+        )
+
+    @router.get(
+        OWNERS + "{owner_id:path}" + END,
+        summary="What came of her shares",
+        response_model=ResultsBody,
+        responses=errors("invalid", "internal", "store_unavailable"),
+        openapi_extra={"parameters": [path_id("owner_id", "an owner"), *in_query((SHARES_SHOWN,))]},
+    )
+    @may_call(Role.STOREFRONT, Role.OWNER, mine="owner_id")
+    async def results(request: Request) -> Response:
+        """Clicks, orders within 30 days and what was kept of them; her own purchases are nobody's success."""
+        owner_id = read_path_id(request, "owner_id", OWNERS, END)
+        n = read_query(request, (SHARES_SHOWN,)).get("n", SHARES_SHOWN.schema["default"])
+        rows = await _from_store(service, lambda store: _rows_of(store, owner_id))
+        return json_reply(results_of(owner_id, rows, n))
+
+    return router
+
+
+async def _from_store(service: Service, read: Callable[[Store], Found]) -> Found:
+    """What a reading of the store finds, on a thread; ServiceError store_unavailable when it cannot."""
+    try:
+        return await asyncio.wait_for(
+            asyncio.to_thread(read, service.store.store), service.settings.store_within_s
+        )
+    except StoreError as error:
+        raise ServiceError("store_unavailable", str(error), RETRY_AFTER) from None
+    except TimeoutError:
+        raise ServiceError("store_unavailable", "the store did not answer in time", RETRY_AFTER) from None
+
+
+async def _count_click(service: Service, shared: dict[str, Any], event_id: str, now: datetime) -> None:
+    """Keep a click; the friend goes on whether it could be kept or not."""
+    row = {
+        "event_id": event_id, "event_time": now.isoformat(), "event_type": "click",
+        "share_id": shared["share_id"], "owner_id": shared["owner_id"], "product_id": shared["product_id"],
+    }  # fmt: skip
+    checked = check_row("share_events", row)
+    assert not isinstance(checked, RowError)
+    with contextlib.suppress(ServiceError, TimeoutError):
+        kept = keep(service, [store_row("share_events", checked, micros(now))])
+        await asyncio.wait_for(asyncio.shield(kept), CLICK_WITHIN_S)
+
+
+def _rows_of(store: Store, owner_id: str) -> OwnersRows:
+    rows: list[tuple[str, dict[str, Any]]] = []
+    seq = 0
+    while len(rows) < MAX_ROWS and (page := store.rows_of_owner(owner_id, seq, 10_000)):
+        rows += [(row.table_name, orjson.loads(row.content)) for row in page]
+        seq = page[-1].seq
+    order_ids = sorted({row["order_id"] for table, row in rows if table == "orders"})
+    returned = [orjson.loads(content) for content in store.rows_about_orders("returns", order_ids)]
+    return owners_rows(owner_id, rows, returned)
