@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from serving.callers.at_the_app import install_doors, watch_keys
 from serving.callers.connect import doors_from
 from serving.callers.doors import Doors
+from serving.clock import utc_now
 from serving.errors import install_error_handlers
 from serving.logs import write_logs_to_stderr
 from serving.metrics import Metrics
@@ -31,7 +32,7 @@ from serving.routes_shares import new_link, shares_router
 from serving.routes_suppliers import suppliers_router
 from serving.routes_tokens import tokens_router
 from serving.routes_value import value_router
-from serving.service import Service, utc_now
+from serving.service import Service
 from serving.settings import Settings, settings_from
 from serving.snapshots import Outcome, Served, SnapshotKeeper, keep_fresh, open_served
 from serving.store.keeper import StoreKeeper, keep_open

@@ -36,6 +36,17 @@ def in_query(fields: Sequence[Field]) -> list[dict[str, Any]]:
     ]
 
 
-def json_reply(body: Mapping[str, object]) -> Response:
+def json_body(fields: Sequence[Field], required: Sequence[str]) -> dict[str, Any]:
+    """A JSON body of these fields and no other."""
+    schema = {
+        "type": "object", "required": list(required), "additionalProperties": False,
+        "properties": {f.name: {**f.schema, "description": f.meaning} for f in fields},
+    }  # fmt: skip
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def json_reply(body: Mapping[str, object], status: int = 200) -> Response:
     """A body that nobody on the way may keep."""
-    return Response(orjson.dumps(body, option=OPTIONS), headers=NO_STORE, media_type="application/json")
+    return Response(
+        orjson.dumps(body, option=OPTIONS), status, headers=NO_STORE, media_type="application/json"
+    )

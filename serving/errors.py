@@ -31,6 +31,7 @@ STATUS_OF = {
     "store_unavailable": 503,
     "not_ready": 503,
 }
+RETRY_AFTER = {"retry-after": "1"}  # for what may be there in a second
 CODE_OF = {status: code for code, status in STATUS_OF.items()}
 SENTENCES = {
     "bad_request": "the request is not well-formed HTTP",

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request, Response
 
 from features.contract import TABLE_BY_NAME
 from serving.callers.declare import may_call
 from serving.callers.roles import Role
-from serving.described import NO_STORE, errors
+from serving.described import errors, json_body, json_reply
 from serving.errors import STATUS_OF, ServiceError
 from serving.gate import Field, check_fields, read_json, read_query
 from serving.replies import EventsBody, RefusedEventsBody
 from serving.service import Service
 from serving.store.events import EventError, EventReader
 from serving.store.rows import key_text
-from serving.store.seam import Outcome, StoreError, StoreRow
+from serving.store.seam import Outcome, StoreRow
+from serving.store_calls import keep
 
 MAX_EVENTS = 1000
 MAX_ROWS = 10_000  # that the events of one request make: half of what may wait for the disk
 READ_AT_ONCE = 50  # rows; then other requests have their turn
-RETRY_AFTER = {"retry-after": "1"}
 EVENTS = Field(
     "events",
     f"a list of 1 to {MAX_EVENTS} events",
@@ -42,17 +41,6 @@ EVENTS = Field(
     },
     "what happened",
 )  # fmt: skip
-BODY = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object", "required": ["events"], "additionalProperties": False,
-                "properties": {"events": {**EVENTS.schema, "description": EVENTS.meaning}},
-            }
-        }
-    },
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +67,7 @@ def events_router(service: Service, clock: Callable[[], datetime]) -> APIRouter:
             409: {"model": RefusedEventsBody, "description": "every event has an id that is there already"},
             422: {"model": RefusedEventsBody, "description": "no event keeps the rules"},
         },
-        openapi_extra={"requestBody": BODY},
+        openapi_extra={"requestBody": json_body((EVENTS,), ("events",))},
     )
     @may_call(Role.STOREFRONT)
     async def events(request: Request) -> Response:
@@ -114,23 +102,6 @@ async def _read(events: Sequence[object], now: datetime) -> _Read:
     return read
 
 
-async def keep(service: Service, rows: Sequence[StoreRow]) -> list[Outcome]:
-    """What became of each row, all that is stored durable; ServiceError store_unavailable else."""
-    within_s = service.settings.store_within_s
-    try:
-        future = service.store.store.submit(rows) if rows else None
-        if future is None:
-            return []
-        return await asyncio.wait_for(asyncio.wrap_future(future), within_s)
-    except StoreError as error:
-        raise ServiceError("store_unavailable", str(error), RETRY_AFTER) from None
-    except TimeoutError:
-        raise ServiceError(
-            "store_unavailable", f"the store did not answer within {within_s:g} seconds; send it again",
-            RETRY_AFTER,
-        ) from None  # fmt: skip
-
-
 def _reply(read: _Read, outcomes: Sequence[Outcome]) -> Response:
     refused: list[dict[str, Any]] = []
     n = {"accepted": 0, "duplicates": 0, "ignored": 0}
@@ -145,7 +116,7 @@ def _reply(read: _Read, outcomes: Sequence[Outcome]) -> Response:
         else:
             n["duplicates"] += 1
     if len(refused) < len(read.found):
-        return _json(202, {**n, "errors": refused})
+        return json_reply({**n, "errors": refused}, 202)
     conflict = all(error["error"] == "conflict" for error in refused)
     code = "conflict" if conflict else "invalid"
     detail = (
@@ -153,7 +124,7 @@ def _reply(read: _Read, outcomes: Sequence[Outcome]) -> Response:
         if conflict
         else "no event of the batch could be kept; errors names each rule"
     )
-    return _json(STATUS_OF[code], {"error": code, "detail": detail, "errors": refused})
+    return json_reply({"error": code, "detail": detail, "errors": refused}, STATUS_OF[code])
 
 
 def _refusal(
@@ -166,7 +137,3 @@ def _refusal(
         if outcomes[place] == "erased":
             return EventError("erased", "names a member who was erased, or an order of hers")
     return None
-
-
-def _json(status: int, body: Mapping[str, object]) -> Response:
-    return Response(orjson.dumps(body), status, headers=NO_STORE, media_type="application/json")

@@ -12,13 +12,11 @@ from serving.callers.audit import Act, record_act
 from serving.callers.declare import CALLER, may_call
 from serving.callers.roles import Caller, Role
 from serving.described import errors, json_reply, path_id
-from serving.errors import ServiceError
 from serving.gate import read_path_id, read_query
 from serving.replies import ErasureBody
-from serving.routes_events import RETRY_AFTER
 from serving.service import Service
 from serving.store.erasure import erase_member
-from serving.store.seam import StoreError
+from serving.store_calls import told_as_503
 
 MEMBERS = "/v1/members/"
 SNAPSHOT_WITHIN = timedelta(days=7)
@@ -41,14 +39,12 @@ def members_router(service: Service, clock: Callable[[], datetime]) -> APIRouter
         member_id = read_path_id(request, "member_id", MEMBERS, "")
         read_query(request, ())
         now = clock()
-        try:
+        with told_as_503():
             store = service.store.store
             act = _act(request, store.hash_of(member_id))
             done = await asyncio.to_thread(
                 erase_member, store, member_id, now, lambda connection: record_act(connection, act, now)
             )
-        except StoreError as error:
-            raise ServiceError("store_unavailable", str(error), RETRY_AFTER) from None
         return json_reply(
             {
                 "n_rows": done.n_rows,

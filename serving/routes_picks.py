@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -18,7 +16,7 @@ from features.contract import CHANNELS
 from recsys.domain import MAX_PICKS_PER_REPLY, Query
 from serving.callers.declare import may_call
 from serving.callers.roles import Role
-from serving.described import NO_STORE, errors, in_query, path_id
+from serving.described import NO_STORE, errors, in_query, json_body, path_id
 from serving.gate import check_fields, choice, ids, read_json, read_path_id, read_query, text, whole
 from serving.replies import RecommendBody, reply_rest, with_request_id
 from serving.reply_cache import KeptReply
@@ -50,17 +48,6 @@ RANK_FIELDS = (
 )
 
 
-def _rank_body() -> Mapping[str, Any]:
-    properties = {f.name: {**f.schema, "description": f.meaning} for f in RANK_FIELDS}
-    schema = {
-        "type": "object",
-        "required": ["product_ids"],
-        "additionalProperties": False,
-        "properties": properties,
-    }
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
-
-
 def picks_router(service: Service) -> APIRouter:
     """The routes that give picks, bound to one service."""
     router = APIRouter(tags=["picks"])
@@ -85,7 +72,7 @@ def picks_router(service: Service) -> APIRouter:
         responses=errors(
             "invalid", "request_timeout", "too_large", "unsupported_media_type", "internal", "not_ready"
         ),
-        openapi_extra={"parameters": [OWNER_ID], "requestBody": _rank_body()},
+        openapi_extra={"parameters": [OWNER_ID], "requestBody": json_body(RANK_FIELDS, ("product_ids",))},
     )
     @may_call(Role.STOREFRONT, Role.OWNER, mine="owner_id")
     async def rank(request: Request) -> Response:

@@ -7,7 +7,7 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -17,19 +17,16 @@ from features.contract import CHANNELS
 from features.row_check import RowError, check_row
 from serving.callers.declare import anybody_may_call, may_call, require_mine
 from serving.callers.roles import Role
-from serving.described import NO_STORE, errors, in_query, json_reply, path_id
+from serving.described import NO_STORE, errors, in_query, json_body, json_reply, path_id
 from serving.errors import ServiceError
 from serving.gate import check_fields, choice, one_id, read_json, read_path_id, read_query, text, whole
-from serving.replies import OPTIONS, ResultsBody, ShareBody
-from serving.routes_events import RETRY_AFTER, keep
+from serving.replies import ResultsBody, ShareBody
 from serving.service import Service
 from serving.share_results import OwnersRows, owners_rows, results_of
 from serving.store.events import micros
 from serving.store.rows import store_row
-from serving.store.seam import StoreError
 from serving.store.store import Store
-
-Found = TypeVar("Found")
+from serving.store_calls import from_store, keep
 
 OWNERS = "/v1/owners/"
 END = "/results"
@@ -37,6 +34,7 @@ LINKS = "/s/"
 CLICK_WITHIN_S = 0.25  # a friend is not kept waiting for the disk longer than this
 MAX_ROWS = 100_000  # of one owner that are looked at, the oldest first
 SHARES_SHOWN = whole("n", 1, 100, "how many of her shares are told one by one, the newest first", default=20)
+REQUIRED = ("owner_id", "product_id")
 FIELDS = (
     one_id("owner_id", "who shares"),
     one_id("product_id", "what"),
@@ -46,17 +44,6 @@ FIELDS = (
     one_id("parent_share_id", "the share that is passed on"),
     one_id("request_id", "the reply that the pick came from"),
 )
-BODY = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object", "required": ["owner_id", "product_id"], "additionalProperties": False,
-                "properties": {f.name: {**f.schema, "description": f.meaning} for f in FIELDS},
-            }
-        }
-    },
-}  # fmt: skip
 
 
 def new_link() -> str:
@@ -83,15 +70,13 @@ def shares_router(
             "internal",
             "store_unavailable",
         ),
-        openapi_extra={"requestBody": BODY},
+        openapi_extra={"requestBody": json_body(FIELDS, REQUIRED)},
     )
     @may_call(Role.STOREFRONT, Role.OWNER, mine="owner_id", mine_in_body=True)
     async def share(request: Request) -> Response:
         """Kept for good when it answers 201; orders that carry the share_id are credited to it."""
         read_query(request, ())
-        body = check_fields(
-            await read_json(request, service.settings.body_within_s), FIELDS, ("owner_id", "product_id")
-        )
+        body = check_fields(await read_json(request, service.settings.body_within_s), FIELDS, REQUIRED)
         require_mine(request, body["owner_id"])
         share_id, now = make_id(), clock()
         row = {**body, "share_id": share_id, "share_link_id": share_id, "share_time": now.isoformat()}
@@ -99,10 +84,7 @@ def shares_router(
         if isinstance(checked, RowError):
             raise ServiceError("invalid", str(checked))
         await keep(service, [store_row("shares", checked, micros(now))])
-        told = {"share_id": share_id, "share_time": now, "link": LINKS + share_id}
-        return Response(
-            orjson.dumps(told, option=OPTIONS), 201, headers=NO_STORE, media_type="application/json"
-        )
+        return json_reply({"share_id": share_id, "share_time": now, "link": LINKS + share_id}, 201)
 
     @router.get(
         LINKS + "{share_link_id}",
@@ -120,7 +102,7 @@ def shares_router(
             raise ServiceError(
                 "not_found", "no storefront is configured, so links lead nowhere: docs/store.md"
             )
-        found = await _from_store(service, lambda store: store.row_of("shares", share_id))
+        found = await from_store(service, lambda store: store.row_of("shares", share_id))
         if found is None:
             raise ServiceError("not_found", "there is no such link")
         shared = orjson.loads(found)
@@ -144,22 +126,10 @@ def shares_router(
         """Clicks, orders within 30 days and what was kept of them; her own purchases are nobody's success."""
         owner_id = read_path_id(request, "owner_id", OWNERS, END)
         n = read_query(request, (SHARES_SHOWN,)).get("n", SHARES_SHOWN.schema["default"])
-        rows = await _from_store(service, lambda store: _rows_of(store, owner_id))
+        rows = await from_store(service, lambda store: _rows_of(store, owner_id))
         return json_reply(results_of(owner_id, rows, n))
 
     return router
-
-
-async def _from_store(service: Service, read: Callable[[Store], Found]) -> Found:
-    """What a reading of the store finds, on a thread; ServiceError store_unavailable when it cannot."""
-    try:
-        return await asyncio.wait_for(
-            asyncio.to_thread(read, service.store.store), service.settings.store_within_s
-        )
-    except StoreError as error:
-        raise ServiceError("store_unavailable", str(error), RETRY_AFTER) from None
-    except TimeoutError:
-        raise ServiceError("store_unavailable", "the store did not answer in time", RETRY_AFTER) from None
 
 
 async def _count_click(service: Service, shared: dict[str, Any], event_id: str, now: datetime) -> None:

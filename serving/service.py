@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from fastapi import Request
 
@@ -15,11 +14,6 @@ from serving.snapshots import Served, SnapshotKeeper
 from serving.store.keeper import StoreKeeper
 
 SNAPSHOT_ID = "sharepicks.snapshot_id"  # key in the request's scope: the snapshot that answered, for the log
-
-
-def utc_now() -> datetime:
-    """The clock of a service."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

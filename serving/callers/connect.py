@@ -9,9 +9,10 @@ from recsys.errors import ConfigError
 from serving.callers.api_keys import any_key_ever
 from serving.callers.call_counts import Allowance, CallCounts
 from serving.callers.database import readings_of
-from serving.callers.doors import PER_KEY, PER_PERSON, Doors, utc_now
+from serving.callers.doors import PER_KEY, PER_PERSON, Doors
 from serving.callers.key_ring import KeyRing
 from serving.callers.owner_tokens import read_token_secrets
+from serving.clock import utc_now
 
 COUNTS_FILE = "SHAREPICKS_COUNTS_FILE"  # set by `serve` for its workers; without it each counts for itself
 MAX_CALLS_PER_S = 1_000_000.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from fastapi import Request
 
@@ -14,17 +14,13 @@ from serving.callers.key_ring import KeyRing
 from serving.callers.owner_tokens import TokenSecrets, open_owner_token
 from serving.callers.roles import SCOPE_OF, Caller
 from serving.callers.turnstile import Turnstile
+from serving.clock import utc_now
 from serving.errors import ServiceError
 
 MAX_HEADER_BYTES = 2048
 PER_KEY, PER_PERSON = Allowance(500), Allowance(10)
 EVERYBODY = "everybody"  # what requests are counted under while nobody needs a key
 WHO = {"www-authenticate": 'Bearer realm="sharepicks"'}
-
-
-def utc_now() -> datetime:
-    """The moment, for the services that are not given another clock."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,12 @@ import time
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
 
-from serving.errors import ServiceError
+from serving.errors import RETRY_AFTER, ServiceError
 
 MAX_WAITING = 64
 MAX_WAIT_S = 1.0
 MAX_IN_FLIGHT = 512
 TURN_S = 0.005  # of work that requests may do in one turn of the loop; the last of them ends when it ends
-RETRY = {"retry-after": "1"}
 
 
 @dataclass(slots=True)
@@ -123,4 +122,6 @@ class Turnstile:
 
 
 def _overloaded() -> ServiceError:
-    return ServiceError("overloaded", "there is more to do than can be done in time; try again soon", RETRY)
+    return ServiceError(
+        "overloaded", "there is more to do than can be done in time; try again soon", RETRY_AFTER
+    )
