@@ -101,6 +101,20 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
+class FatigueTold:
+    """How tired her circle is: products shared in 24 hours, how many more it takes, which categories rest.
+
+    `saturation`: of what it takes in seven days, the part that the last seven days brought.
+    """
+
+    n_shared: int
+    shares_a_day: int
+    n_left: int
+    resting_categories: tuple[str, ...]
+    saturation: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """Picks for one query.
 
@@ -114,3 +128,4 @@ class Reply:
     fallback: str | None = None
     shorter_because: str | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
+    fatigue: FatigueTold | None = None  # None where nothing since the snapshot is known

@@ -12,10 +12,13 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from recsys.category_tree import SEPARATOR
 from recsys.domain import Query
+from recsys.fatigue import fatigue_of
 from recsys.ids import IdList
+from recsys.live import OwnerNow, closed_categories, refused, row_of
 from recsys.model import NO_PRICE, Model, as_csr
 from recsys.opening import Mask, Open
 from recsys.pairs import Pairs, values_at
@@ -29,11 +32,14 @@ SHARE_COOL_DOWN_DAYS = 14
 MICROSECONDS_PER_DAY = 86_400_000_000
 
 
-def gates(model: Model, profiles: Profiles, query: Query) -> Mapping[str, Gate]:
+def gates(model: Model, profiles: Profiles, query: Query, now: OwnerNow | None = None) -> Mapping[str, Gate]:
     """Each gate that closes anything. The same query settings hold for all owners of the chunk."""
     products = model.products
     closed: dict[str, Gate] = dict(model.standing(profiles.target).gates)
-    shared = _shared_recently(model, profiles, query)
+    shared = _shared_recently(model, profiles, _moment(model, query, now))
+    if now is not None:
+        shared = _with_latest(shared, model, profiles, now)
+        closed.update(_closed_by_her(model, profiles, now))
     if shared is not None:
         closed["shared_recently"] = shared
     if query.unseen and profiles.own_orders.nnz:
@@ -84,13 +90,19 @@ def in_category(categories: IdList, category_row: npt.NDArray[np.int32], path: s
     return found | (category_row == at_path) if at_path >= 0 else found
 
 
-def _shared_recently(model: Model, profiles: Profiles, query: Query) -> Csr | None:
-    """Shared by this owner within the cool-down up to the query's moment; None in a timeless world.
+def _moment(model: Model, query: Query, now: OwnerNow | None) -> int | None:
+    """The moment a query asks about, µs: its own, else that of what happened since, else the snapshot's."""
+    if query.as_of is not None:
+        return int(query.as_of.timestamp() * 1_000_000)
+    return model.as_of_us if now is None else now.time_us
+
+
+def _shared_recently(model: Model, profiles: Profiles, now_us: int | None) -> Csr | None:
+    """Shared by this owner within the cool-down up to a moment; None in a timeless world.
 
     Of each product only the latest share is known: asked for an earlier moment, that share lies ahead and
     closes nothing, and one before it is forgotten.
     """
-    now_us = model.as_of_us if query.as_of is None else int(query.as_of.timestamp() * 1_000_000)
     if now_us is None or model.as_of_us is None or not profiles.shares.nnz:
         return None
     earliest_us = now_us - SHARE_COOL_DOWN_DAYS * MICROSECONDS_PER_DAY
@@ -100,6 +112,29 @@ def _shared_recently(model: Model, profiles: Profiles, query: Query) -> Csr | No
     if model.signals.one_short is not None and recent.nnz:  # one more member fills it: worth saying again
         recent = _without_short_groups(recent, model.signals.one_short, rows, now_us)
     return recent if recent.nnz else None
+
+
+def _closed_by_her(model: Model, profiles: Profiles, now: OwnerNow) -> Mapping[str, Gate]:
+    """What her words close, and the categories that her circle has had enough of for a while."""
+    found = {"you_said": refused(model, now.said)}
+    if profiles.target == "circle":
+        tired = fatigue_of(model, int(profiles.owner_rows[0]), now)
+        found["category_rests"] = closed_categories(model, tired.resting)
+    return {name: mask for name, mask in found.items() if mask is not None}
+
+
+def _with_latest(shared: Csr | None, model: Model, profiles: Profiles, now: OwnerNow) -> Csr | None:
+    """What is closed as shared recently, with what she shared since the snapshot."""
+    earliest_us = now.time_us - SHARE_COOL_DOWN_DAYS * MICROSECONDS_PER_DAY
+    latest = {row: 1.0 for row, time_us in now.shared_us.items() if earliest_us < time_us <= now.time_us}
+    if not latest:
+        return shared
+    more = row_of(latest, model.n_products)
+    if model.signals.one_short is not None:
+        more = _without_short_groups(more, model.signals.one_short, profiles.owner_rows, now.time_us)
+    if not more.nnz:
+        return shared
+    return more if shared is None else csr_array(shared.maximum(more))
 
 
 def _without_short_groups(

@@ -19,6 +19,12 @@ SUMMARY = (
     "price_percentile", "badge",
 )  # fmt: skip
 COUNTS = ("n_mature", "n_comparables")
+OF_PRICE = (
+    "value_score",
+    "value_low",
+    "price_percentile",
+    "badge",
+)  # of the summary, what hangs on the price
 PRODUCT_ARRAYS = (
     *SUMMARY, "worth", "worth_spread", "price", "quantity", "unit", "low_30", "median_30", "fair_price",
     "public_price", "price_of_quality", "quality_floor", "set_row",

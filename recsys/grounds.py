@@ -30,6 +30,7 @@ class Grounds:
     one_short: Counts = field(default_factory=dict)  # the size of her open group that lacks one member
     rebuy_members: Counts = field(default_factory=dict)  # of her circle for whom it is due
     peer_owners: Counts = field(default_factory=dict)  # owners like her who sold it by sharing it
+    said: Mapping[int, tuple[str, int]] = field(default_factory=dict)  # (her word, what she said it of)
 
 
 def grounds_of(scoring: Scoring, owner_row: int, product_rows: Rows) -> Grounds:
@@ -43,12 +44,21 @@ def grounds_of(scoring: Scoring, owner_row: int, product_rows: Rows) -> Grounds:
         own = profiles.own_orders.indices
         ordered = frozenset(own[asked[own]].tolist())
     if owner_row < 0:
-        return Grounds(target, together=together, ordered=ordered)
+        return Grounds(
+            target, together=together, ordered=ordered, said=_said(scoring, product_rows),
+            circle_members=_lately(scoring, {}, asked),
+        )  # fmt: skip
+    said = _said(scoring, product_rows)
     share_orders = _counts(people.shares, "n_orders", owner_row, asked)
     peers = {} if signals.peers is None else _counts(signals.peers, "n_owners", owner_row, asked)
     if target != "circle":
         return Grounds(
-            target, together=together, ordered=ordered, share_orders=share_orders, peer_owners=peers
+            target,
+            together=together,
+            ordered=ordered,
+            share_orders=share_orders,
+            peer_owners=peers,
+            said=said,
         )
     categories: Counts = {}
     if model.as_of_us is not None:
@@ -57,11 +67,33 @@ def grounds_of(scoring: Scoring, owner_row: int, product_rows: Rows) -> Grounds:
     rebuy = signals.rebuy_circle
     return Grounds(
         target, together=together, share_orders=share_orders, peer_owners=peers,
-        circle_members=_counts(people.circle_orders, "n_members", owner_row, asked),
+        circle_members=_lately(scoring, _counts(people.circle_orders, "n_members", owner_row, asked), asked),
+        said=said,
         circle_categories=categories,
         rebuy_members={} if rebuy is None else _counts(rebuy, "n_members", owner_row, asked),
         one_short=_one_short(signals.one_short, model.as_of_us, owner_row, asked),
     )  # fmt: skip
+
+
+def _lately(scoring: Scoring, known: Counts, asked: Mask) -> Counts:
+    """How many of her circle ordered each, those since the snapshot too."""
+    if scoring.now is None or scoring.profiles.target != "circle":
+        return known
+    found = dict(known)
+    for row, n_members in scoring.now.circle_members.items():
+        if asked[row]:
+            found[row] = found.get(row, 0) + n_members
+    return found
+
+
+def _said(scoring: Scoring, product_rows: Rows) -> Mapping[int, tuple[str, int]]:
+    """Product row → her latest word on another product of its category that it stands in for."""
+    if scoring.now is None or not scoring.now.said:
+        return {}
+    category_row = scoring.model.products.category_row
+    spoken = {int(category_row[row]): (word, row) for row, (word, _) in scoring.now.said.items()}
+    categories = zip(product_rows.tolist(), category_row[product_rows].tolist(), strict=True)
+    return {row: spoken[category] for row, category in categories if category in spoken}
 
 
 def _mask(n: int, rows: Rows) -> Mask:

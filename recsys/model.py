@@ -39,7 +39,8 @@ NO_PRICE = -1
 UNKNOWN_STOCK = -1
 NO_ROW = -1
 COLD_BELOW = 3  # buyers
-WORTH_SHARING = frozenset(("no_good_value", "parity"))  # gates that guard what she shares alone
+WORTH_SHARING = frozenset(("no_good_value", "parity", "price_rose"))  # gates that guard what she shares alone
+MUCH_DEARER = 1.05  # times the price that its good value was worked out from: then nothing is known of it
 CONTENT = "content"  # in `lists`, beside the names of operators
 
 
@@ -111,6 +112,7 @@ class Model:
     calibrations: Mapping[Target, Calibration] = field(default_factory=dict)  # what a score stands for
     commission: npt.NDArray[np.float32] | None = None  # (n_products,) -1: unknown; for ties alone
     scenes: SceneLifts | None = None  # None: nothing tells what a scene or a channel changes
+    priced_at: npt.NDArray[np.int64] | None = None  # (n_products,) the prices that value is of; None: these
 
     @property
     def n_products(self) -> int:
@@ -297,6 +299,14 @@ class Model:
         """Which products a burst of bad endings blocks: bool (n_products,); None when none is."""
         return None if self.bursts is None else _or_none(self.bursts.blocked)
 
+    @cached_property
+    def price_rose(self) -> npt.NDArray[np.bool_] | None:
+        """Which products cost clearly more than when their value was worked out: bool (n_products,)."""
+        if self.priced_at is None or self.value is None:
+            return None
+        known = self.priced_at != NO_PRICE
+        return _or_none(known & (self.products.price_minor > MUCH_DEARER * self.priced_at))
+
     def standing(self, target: Target) -> Standing:
         """What is closed to everybody who asks for this target, whatever else is asked."""
         return self._standing[target]
@@ -306,7 +316,7 @@ class Model:
         found = {
             "out_of_stock": self.sold_out, "low_quality": self.low_quality,
             "no_good_value": self.no_good_value, "parity": self.dearer_than_elsewhere,
-            "blocked": self.blocked,
+            "blocked": self.blocked, "price_rose": self.price_rose,
         }  # fmt: skip
         every = {name: mask for name, mask in found.items() if mask is not None}
         # what she would buy herself is hers to judge

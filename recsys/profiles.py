@@ -18,6 +18,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from recsys.domain import Target
+from recsys.live import OwnerNow, row_of
 from recsys.model import Model, as_csr
 from recsys.sparse import Csr, csr_of_parts, rows_of
 
@@ -50,8 +51,10 @@ class Profiles:
         return self.orders if kind == "orders" else self.evidence
 
 
-def profiles_of(model: Model, owner_rows: npt.NDArray[np.int32], target: Target) -> Profiles:
-    """The profiles of these owners."""
+def profiles_of(
+    model: Model, owner_rows: npt.NDArray[np.int32], target: Target, now: OwnerNow | None = None
+) -> Profiles:
+    """The profiles of these owners; `now` tells of the only one what the snapshot does not know yet."""
     people = model.people
     known = owner_rows >= 0
     member_rows = np.full(len(owner_rows), -1, dtype=np.int32)
@@ -60,7 +63,13 @@ def profiles_of(model: Model, owner_rows: npt.NDArray[np.int32], target: Target)
     shares = as_csr(people.shares, owner_rows)
     circle_orders = as_csr(people.circle_orders, owner_rows)
     orders = own_orders if target == "self" else circle_orders
-    evidence = merged(orders, shares)
+    shared = shares
+    if now is not None:
+        n_products = model.n_products
+        own_orders = plus(own_orders, row_of(now.own_orders, n_products))
+        orders = own_orders if target == "self" else plus(orders, row_of(now.circle_orders, n_products))
+        shared = merged(shares, row_of(dict.fromkeys(now.shared_us, 1.0), n_products))
+    evidence = merged(orders, shared)
     rung = np.full(len(owner_rows), OWN, dtype=np.int8)
     alone = np.diff(evidence.indptr) == 0
     if alone.any():
@@ -100,6 +109,15 @@ def _has_circle_orders(model: Model, rows: npt.NDArray[np.int32]) -> Mask:
     found = rows >= 0
     indptr = model.people.circle_orders.indptr
     found[found] = indptr[rows[found] + 1] > indptr[rows[found]]
+    return found
+
+
+def plus(known: Csr, new: Csr) -> Csr:
+    """The sum of two matrices, as sorted CSR; the first itself where the second is empty."""
+    if not new.nnz:
+        return known
+    found = sparse.csr_array(known + new)
+    found.sort_indices()
     return found
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from recsys.candidates import Candidates, propose
 from recsys.domain import Query, Target
 from recsys.gates import Gate, closed_at, gates, n_closed, opened
+from recsys.live import OwnerNow
 from recsys.model import Model
 from recsys.pair_features import Floats, pair_features
 from recsys.pairs import MAX_DENSE_VALUES, Pairs
@@ -50,9 +51,11 @@ def chunk_size(model: Model) -> int:
     return max(1, min(MAX_CHUNK_OWNERS, MAX_DENSE_VALUES // max(1, model.n_products)))
 
 
-def scoring_of(model: Model, owner_rows: npt.NDArray[np.int32], target: Target) -> Scoring:
-    """The lazily computed scores of these owners for a target."""
-    return Scoring(model, profiles_of(model, owner_rows, target))
+def scoring_of(
+    model: Model, owner_rows: npt.NDArray[np.int32], target: Target, now: OwnerNow | None = None
+) -> Scoring:
+    """The lazily computed scores of these owners for a target; `now` is of the only one of them."""
+    return Scoring(model, profiles_of(model, owner_rows, target, now), now)
 
 
 def score_pairs(scoring: Scoring, pairs: Pairs) -> Floats:
@@ -70,7 +73,7 @@ def rank(
     longer one. Where they are too few, every source is asked further and further down, until the lists are
     long enough or nothing open is left; what only a deeper question finds stands below what was found before.
     """
-    closed = gates(scoring.model, scoring.profiles, query)
+    closed = gates(scoring.model, scoring.profiles, query, scoring.now)
     scoring.occasion = occasion_of(scoring.model.scenes, query.scene, query.channel, scoring.profiles.target)
     if candidates is not None:
         ranked = _selected(scoring, _ranked(scoring, candidates, closed))

@@ -11,6 +11,7 @@ import numpy as np
 
 from recsys.domain import Reason
 from recsys.grounds import Grounds
+from recsys.live import ALREADY_HAVE, COMPLAINT, NOT_FOR_MY_PEOPLE, TOO_DEAR
 from recsys.model import Model
 from recsys.scenes import Occasion
 from recsys.signal_reasons import signal_reasons
@@ -26,13 +27,29 @@ def reasons_for(
 ) -> tuple[Reason, ...]:
     """At least one reason, at most `MAX_REASONS`, the most telling first; `source` brought the product."""
     moving = list(signal_reasons(model.signals, grounds, row))
-    found = [reason for reason in moving if reason.code == source]  # what brought it comes first
+    found = list(_heard(model, grounds, row))
+    found += [reason for reason in moving if reason.code == source]  # what brought it comes first
     found += _scene_reason(model, occasion, row)
     found += _graph_reasons(model, grounds, row)
     found += [reason for reason in moving if reason.code != source]
     if len(found) < MAX_REASONS:
         found.append(_popular(model, row))
     return tuple(found[:MAX_REASONS])
+
+
+SAID = {
+    NOT_FOR_MY_PEOPLE: "is not for your people", TOO_DEAR: "is too dear",
+    COMPLAINT: "was complained of", ALREADY_HAVE: "your people have already",
+}  # fmt: skip
+
+
+def _heard(model: Model, grounds: Grounds, row: int) -> Iterator[Reason]:
+    """That it stands in for a product of its category that she turned down."""
+    if (said := grounds.said.get(row)) is None:
+        return
+    word, other = said
+    text = f"in place of {model.products.titles[other]}, which you said {SAID[word]}"
+    yield Reason("you_said", text, {"said": word, "product_id": model.products.ids[other]})
 
 
 def _scene_reason(model: Model, occasion: Occasion | None, row: int) -> Iterator[Reason]:

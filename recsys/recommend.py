@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,10 @@ from recsys.domain import MAX_PICKS_PER_REPLY, Expected, Offer, Pick, Query, Rep
 from recsys.errors import QueryError
 from recsys.expected import expected_of
 from recsys.exploration import Shown, shown
-from recsys.good_value import summaries
+from recsys.fatigue import fatigue_of, fatigue_told
+from recsys.good_value import OF_PRICE, summaries
 from recsys.grounds import grounds_of
+from recsys.live import OwnerNow
 from recsys.model import NO_PRICE, Model, Products
 from recsys.model_files import model_of
 from recsys.pairs import places_within
@@ -52,11 +55,24 @@ def recommend(snapshot: Snapshot, query: Query) -> Reply:
     list; `fallback` says which.
     QueryError when n is outside 1 to 100.
     """
+    return recommend_of(model_of(snapshot), query)
+
+
+def recommend_of(model: Model, query: Query, now: OwnerNow | None = None) -> Reply:
+    """As `recommend`, for a model in memory; `now`: what happened since the snapshot, for this owner.
+
+    With `now` the reply tells the fatigue of her circle; when it takes no more shares today, there are no
+    picks to share and `shorter_because` is `fatigue`.
+    """
     if not 1 <= query.n <= MAX_PICKS_PER_REPLY:
         raise QueryError(f"n must be between 1 and {MAX_PICKS_PER_REPLY}; got {query.n}")
-    model = model_of(snapshot)
     owner_row = model.people.owners.row(query.owner_id)
-    scoring = scoring_of(model, np.array([owner_row], dtype=np.int32), query.target)
+    tired = None if now is None or query.target != "circle" else fatigue_of(model, owner_row, now)
+    if tired is not None and not tired.n_left and query.product_ids is None:
+        return Reply(
+            query.owner_id, query.target, (), shorter_because="fatigue", fatigue=fatigue_told(model, tired)
+        )
+    scoring = scoring_of(model, np.array([owner_row], dtype=np.int32), query.target, now)
     candidates = None if query.product_ids is None else _named(model, query.product_ids)
     ranked = rank(scoring, query, candidates)
     rung = int(scoring.profiles.rung[0])
@@ -66,7 +82,7 @@ def recommend(snapshot: Snapshot, query: Query) -> Reply:
         query.owner_id, query.target, picks,
         fallback=None if rung == OWN else RUNGS[rung],
         shorter_because=None if len(picks) == query.n else _why_shorter(model, ranked, candidates),
-        left_out=ranked.left_out,
+        left_out=ranked.left_out, fatigue=None if tired is None else fatigue_told(model, tired),
     )  # fmt: skip
 
 
@@ -111,7 +127,7 @@ def _picks(scoring: Scoring, ranked: Ranked, owner_row: int, places: list[Shown]
     at = [place.at for place in places]
     rows = ranked.product[at]
     grounds = grounds_of(scoring, owner_row, rows)
-    figures = [None] * len(at) if model.value is None else summaries(model.value, rows)
+    figures = _figures(model, rows)
     columns = zip(
         rows.tolist(), products.ids.take(rows), products.titles.take(rows),
         products.categories.take(products.category_row[rows]), _offers(products, rows),
@@ -129,6 +145,18 @@ def _picks(scoring: Scoring, ranked: Ranked, owner_row: int, places: list[Shown]
         )  # fmt: skip
         picks.append(pick)
     return tuple(picks)
+
+
+def _figures(model: Model, rows: npt.NDArray[np.int32]) -> list[dict[str, Any] | None]:
+    """Good value of each; what hangs on a price that no longer holds is not told."""
+    if model.value is None:
+        return [None] * len(rows)
+    found: list[dict[str, Any] | None] = list(summaries(model.value, rows))
+    if model.priced_at is not None:
+        moved = model.priced_at[rows] != model.products.price_minor[rows]
+        for at in np.flatnonzero(moved).tolist():
+            found[at] = {**(found[at] or {}), **dict.fromkeys(OF_PRICE)}
+    return found
 
 
 def _offers(products: Products, rows: npt.NDArray[np.int32]) -> list[Offer | None]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from recsys.index import ProductIndex
+from recsys.live import OwnerNow
 from recsys.model import Model
 from recsys.opening import EVERYTHING
 from recsys.operator_scores import EmbeddingScores, GraphScores, OperatorScores, parts_of
@@ -28,9 +29,10 @@ RELATIVE = "_relative"  # ends the name of a score that compares between owners
 class Scoring:
     """A model, a chunk of profiles, and the scores of each operator for them."""
 
-    def __init__(self, model: Model, profiles: Profiles) -> None:
+    def __init__(self, model: Model, profiles: Profiles, now: OwnerNow | None = None) -> None:
         self.model = model
         self.profiles = profiles
+        self.now = now  # what happened since the snapshot, for the only owner of the chunk
         self.open = EVERYTHING  # what sources may propose; the gates of a query narrow it
         self.occasion: Occasion | None = None  # the scene and channel of a query that are known
 

@@ -20,11 +20,13 @@ from serving.callers.connect import doors_from
 from serving.callers.doors import Doors
 from serving.clock import utc_now
 from serving.errors import install_error_handlers
+from serving.live.live import Live, keep_live
 from serving.logs import write_logs_to_stderr
 from serving.metrics import Metrics
 from serving.reply_cache import ReplyCache
 from serving.request_log import RequestLog
 from serving.routes_events import events_router
+from serving.routes_feedback import feedback_router
 from serving.routes_members import members_router
 from serving.routes_operation import operation_router
 from serving.routes_picks import picks_router
@@ -62,6 +64,7 @@ def create_app(
         Metrics(multiprocess=settings.n_workers > 1),
         ReplyCache(settings.reply_cache_mb << 20),
         StoreKeeper(settings.store),
+        Live(clock, settings.shares_a_day, is_on=settings.store is not None),
     )
     app = FastAPI(
         title="Sharepicks",
@@ -81,6 +84,7 @@ def create_app(
     app.include_router(events_router(service, clock))
     app.include_router(members_router(service, clock))
     app.include_router(shares_router(service, clock, make_id))
+    app.include_router(feedback_router(service, clock, make_id))
     app.include_router(operation_router(service, lambda: app.openapi()))
     install_doors(app, doors or Doors())
     install_error_handlers(app)
@@ -102,6 +106,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     tasks += await watch_keys(app)
     await asyncio.to_thread(service.store.refresh)
     tasks.append(asyncio.create_task(keep_open(service.store)))
+    if service.live.is_on:
+        tasks.append(asyncio.create_task(keep_live(service.live, service.store, service.keeper)))
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
         tasks.append(asyncio.create_task(_leave_with_parent(parent.pid)))

@@ -99,6 +99,16 @@ class PickBody(Shape):
     propensity: float = Field(ge=0, le=1, description="the chance with which it was shown here")
 
 
+class FatigueBody(Shape):
+    """How tired her circle is of shares."""
+
+    n_shared: int = Field(ge=0, description="products she shared in 24 hours")
+    shares_a_day: int = Field(ge=1, description="what her circle takes gladly")
+    n_left: int = Field(ge=0, description="good shares left today")
+    resting_categories: list[str] = Field(description="shared from enough in the last days")
+    saturation: float = Field(ge=0, description="shares of seven days by what her circle takes in them")
+
+
 class RecommendBody(Shape):
     """Picks for one owner."""
 
@@ -106,7 +116,8 @@ class RecommendBody(Shape):
     snapshot_id: str
     as_of: str | None = Field(description="RFC 3339; null when the snapshot is timeless")
     fallback: str | None = Field(description="the step of the ladder that served an unknown owner")
-    fatigue: None = Field(description="null until the live state is there")
+    degraded: bool = Field(description="whether this is of the last good state, as newer could not be read")
+    fatigue: FatigueBody | None = Field(description="null without a store, and for `target=self`")
     shorter_because: str | None = Field(description="why there are fewer picks than asked for")
     picks: list[PickBody]
 
@@ -191,9 +202,10 @@ def reply_bytes(reply: Reply, request_id: str, snapshot_id: str, as_of: datetime
     return with_request_id(request_id, reply_rest(reply, snapshot_id, as_of))
 
 
-def with_request_id(request_id: str, rest: bytes) -> bytes:
+def with_request_id(request_id: str, rest: bytes, *, degraded: bool = False) -> bytes:
     """The whole body for one request."""
-    return b'{"request_id":' + orjson.dumps(request_id) + b"," + rest
+    state = b',"degraded":true,' if degraded else b',"degraded":false,'
+    return b'{"request_id":' + orjson.dumps(request_id) + state + rest
 
 
 def reply_rest(reply: Reply, snapshot_id: str, as_of: datetime | None) -> bytes:
@@ -202,7 +214,7 @@ def reply_rest(reply: Reply, snapshot_id: str, as_of: datetime | None) -> bytes:
         "snapshot_id": snapshot_id,
         "as_of": as_of,
         "fallback": reply.fallback,
-        "fatigue": None,
+        "fatigue": reply.fatigue,
         "shorter_because": reply.shorter_because,
         "picks": [_pick_body(pick) for pick in reply.picks],
     }
@@ -242,6 +254,14 @@ class RefusedEvent(Shape):
     index: int
     error: str
     detail: str
+
+
+class FeedbackBody(Shape):
+    """A word of hers, kept for good."""
+
+    feedback_id: str
+    feedback_time: datetime
+    holds_until: datetime = Field(description="until then her lists keep to it")
 
 
 class EventsBody(Shape):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recsys.domain import Query
 
@@ -17,12 +17,22 @@ OVERHEAD_BYTES = 600  # what a kept reply takes beside its body, measured with 2
 
 @dataclass(frozen=True, slots=True)
 class KeptReply:
-    """A reply's body after its request id, and what the counters want to know of it."""
+    """A reply's body after its request id, and what the counters want to know of it.
+
+    `version`: of the live state that it was worked out from. `until_us`: when it changes by the passing of
+    time alone, None: never.
+    """
 
     rest: bytes
     picks_by_source: Mapping[str, int]
     fallback: str | None
     is_short: bool
+    version: int = 0
+    until_us: int | None = None
+
+    def at(self, version: int, until_us: int | None) -> KeptReply:
+        """The same, known to hold at a version of the live state."""
+        return replace(self, version=version, until_us=until_us)
 
 
 class ReplyCache:

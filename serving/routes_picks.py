@@ -18,6 +18,7 @@ from serving.callers.declare import may_call
 from serving.callers.roles import Role
 from serving.described import NO_STORE, errors, in_query, json_body, path_id
 from serving.gate import check_fields, choice, ids, read_json, read_path_id, read_query, text, whole
+from serving.live.live import Live
 from serving.replies import RecommendBody, reply_rest, with_request_id
 from serving.reply_cache import KeptReply
 from serving.service import Service
@@ -93,18 +94,22 @@ def _answer(service: Service, request: Request, query: Query) -> Response:
     served = service.served_to(request)
     request_id = secrets.token_hex(16)
     kept = service.replies.get(served.snapshot_id, query)
+    if kept is not None:
+        kept = service.live.still_holding(kept, served, query.owner_id)
     from_cache = kept is not None
     if kept is None:
         seed = int(request_id, 16)  # so that the draw of a reply can be told from its id
-        kept = _kept(served, query, seed)
+        kept = _kept(service.live, served, query, seed)
         if not served.draws and query.product_ids is None:  # her own list may be long and is rarely the same
             service.replies.keep(served.snapshot_id, query, kept)
     service.metrics.reply_given(kept, from_cache=from_cache)
-    return Response(with_request_id(request_id, kept.rest), headers=NO_STORE, media_type="application/json")
+    body = with_request_id(request_id, kept.rest, degraded=service.is_degraded)
+    return Response(body, headers=NO_STORE, media_type="application/json")
 
 
-def _kept(served: Served, query: Query, seed: int) -> KeptReply:
-    reply = served.recommend(replace(query, seed=seed))
+def _kept(live: Live, served: Served, query: Query, seed: int) -> KeptReply:
+    reply = live.answer(served, replace(query, seed=seed))
     rest = reply_rest(reply, served.snapshot_id, query.as_of or served.as_of)
     picks_by_source = Counter(pick.source for pick in reply.picks)
-    return KeptReply(rest, picks_by_source, reply.fallback, len(reply.picks) < query.n)
+    kept = KeptReply(rest, picks_by_source, reply.fallback, len(reply.picks) < query.n)
+    return live.stamped(kept, served, query.owner_id)

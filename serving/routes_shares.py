@@ -84,6 +84,7 @@ def shares_router(
         if isinstance(checked, RowError):
             raise ServiceError("invalid", str(checked))
         await keep(service, [store_row("shares", checked, micros(now))])
+        service.live.note("shares", checked)
         return json_reply({"share_id": share_id, "share_time": now, "link": LINKS + share_id}, 201)
 
     @router.get(

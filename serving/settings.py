@@ -28,6 +28,7 @@ class Settings:
     `body_within_s`: how long a request body may take to arrive. `n_workers`: server processes.
     `reply_cache_mb`: what each process may keep of the replies it gave; 0 keeps none.
     `store`: the address of the online store, None without one. `store_within_s`: how long the store may take.
+    `shares_a_day`: how many shares a day an owner's circle takes gladly.
     `storefront`: where a share link leads, with {product_id} and {share_id} in it; None without one.
     """
 
@@ -39,6 +40,7 @@ class Settings:
     store: str | None = None
     store_within_s: float = 5.0
     storefront: str | None = None
+    shares_a_day: int = 5
 
     def __post_init__(self) -> None:
         if not 0 < self.poll_every_s <= 3600:
@@ -51,6 +53,8 @@ class Settings:
             raise ConfigError(f"reply_cache_mb must be 0 to {MAX_CACHE_MB}; got {self.reply_cache_mb}")
         if not 0 < self.store_within_s <= 60:
             raise ConfigError(f"store_within_s must be above 0 and at most 60; got {self.store_within_s}")
+        if not 1 <= self.shares_a_day <= 100:
+            raise ConfigError(f"shares_a_day must be 1 to 100; got {self.shares_a_day}")
         if self.storefront is not None and not leads_to_one_host(self.storefront):
             raise ConfigError(
                 "SHAREPICKS_STOREFRONT must be an address such as "
@@ -67,6 +71,7 @@ class Settings:
             PREFIX + "WORKERS": str(self.n_workers),
             PREFIX + "REPLY_CACHE_MB": str(self.reply_cache_mb),
             PREFIX + "STORE_WITHIN_S": repr(self.store_within_s),
+            PREFIX + "SHARES_A_DAY": str(self.shares_a_day),
             **({} if self.store is None else {PREFIX + "STORE": self.store}),
             **({} if self.storefront is None else {PREFIX + "STOREFRONT": self.storefront}),
         }
@@ -83,6 +88,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         store=environment.get(PREFIX + "STORE") or None,
         store_within_s=_number(environment, "STORE_WITHIN_S", 5.0),
         storefront=environment.get(PREFIX + "STOREFRONT") or None,
+        shares_a_day=int(_number(environment, "SHARES_A_DAY", 5)),
     )
 
 

@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from recsys.domain import Query, Reply, Target
 from recsys.errors import SnapshotError
 from recsys.pointer import MANIFEST_FILE, read_pointer
+
+if TYPE_CHECKING:
+    from recsys.model import Model
 
 Outcome = Literal["same", "swapped", "refused", "missing"]
 FileKey = tuple[str, int, int, int]
@@ -38,6 +41,7 @@ class Served:
     explain_value: Callable[[str], Mapping[str, Any] | None] = lambda _product_id: None
     supplier_insights: Callable[[str, int], Mapping[str, Any] | None] = lambda _supplier_id, _n: None
     demand: Callable[[int], list[dict[str, Any]]] = lambda _n: []
+    model: Model | None = None  # what live facts are laid over; None: its replies are as they are
     draws: bool = False  # whether a reply hangs on its seed, as exploration slots make it
 
 
@@ -50,11 +54,11 @@ def open_served(path: Path) -> Served:
     from recsys.supplier_report import SupplierReport
 
     snapshot = open_snapshot(path, verify=True)
-    manifest, suppliers = snapshot.manifest, SupplierReport(snapshot)
+    manifest, suppliers, model = snapshot.manifest, SupplierReport(snapshot), model_of(snapshot)
     as_of = read_as_of(manifest.fields.get("as_of"), path)
     served = Served(
         manifest.snapshot_id, as_of, partial(recommend, snapshot), partial(explain_value, snapshot),
-        suppliers.insights, suppliers.demand, model_of(snapshot).rules.exploration_slots > 0,
+        suppliers.insights, suppliers.demand, model, model.rules.exploration_slots > 0,
     )  # fmt: skip
     known = snapshot.ids("owners")
     trials = ["a newcomer", *(known[row] for row in range(0, len(known), len(known) // N_TRIALS + 1))]

@@ -22,6 +22,7 @@ ABOUT_ORDERS = ("returns", "reviews", "complaints")
 # Segment's events showed them, and Segment's refunds, which say what came back only beside their order.
 SEGMENT_PRODUCTS = "segment_products"
 SEGMENT_REFUNDS = "segment_refunds"
+FEEDBACK = "feedback"  # what an owner said of a pick; of the store alone
 NOBODY = "erased"  # stands where a row that stays must name a member
 
 _KEYS = {name: table.key for name, table in TABLE_BY_NAME.items()}
@@ -48,10 +49,11 @@ def own_row(
     *,
     member_id: str | None = None,
     order_id: str | None = None,
+    owner_id: str | None = None,
 ) -> StoreRow:
     """A row of a table of the store's own; it goes with the member or the order that it came from."""
     content = orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
-    return StoreRow(table_name, row_key, None, member_id, order_id, content, received_time)
+    return StoreRow(table_name, row_key, owner_id, member_id, order_id, content, received_time)
 
 
 def key_text(row: StoreRow) -> str:

@@ -1,0 +1,78 @@
+"""How tired a circle is of shares: how many a day it takes, which categories rest, what is left today."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.domain import FatigueTold
+from recsys.live import OwnerNow
+from recsys.model import Model
+
+DAY_US = 86_400_000_000
+REST_DAYS = 3  # a category rests so long after …
+REST_AFTER = 2  # … so many of its products were shared within as many days
+WEEK = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Fatigue:
+    """Products shared in the last 24 hours beside what her circle takes gladly in a day.
+
+    `resting`: category row → when it may be shared from again, µs. `saturation`: of what her circle takes in
+    seven days, the part that those days brought; above 1 it got more.
+    """
+
+    n_shared: int
+    shares_a_day: int
+    resting: Mapping[int, int]
+    saturation: float
+
+    @property
+    def n_left(self) -> int:
+        """How many good shares are left today."""
+        return max(0, self.shares_a_day - self.n_shared)
+
+
+def fatigue_of(model: Model, owner_row: int, now: OwnerNow) -> Fatigue:
+    """The fatigue of one owner's circle at the moment of `now`; a product shared twice counts once."""
+    shared = dict(_known(model, owner_row, now.time_us))
+    for row, time_us in now.shared_us.items():
+        shared[row] = max(time_us, shared.get(row, 0))
+    recent = {row: time for row, time in shared.items() if now.time_us - WEEK * DAY_US < time <= now.time_us}
+    n_today = sum(time > now.time_us - DAY_US for time in recent.values())
+    return Fatigue(
+        n_today, now.shares_a_day, _resting(model, recent, now.time_us),
+        round(len(recent) / (WEEK * now.shares_a_day), 3),
+    )  # fmt: skip
+
+
+def fatigue_told(model: Model, fatigue: Fatigue) -> FatigueTold:
+    """The same in words, for a reply."""
+    names = tuple(model.products.categories[category] for category in fatigue.resting)
+    return FatigueTold(fatigue.n_shared, fatigue.shares_a_day, fatigue.n_left, names, fatigue.saturation)
+
+
+def _resting(model: Model, recent: Mapping[int, int], now_us: int) -> dict[int, int]:
+    times: dict[int, list[int]] = {}
+    for row, time_us in recent.items():
+        if time_us > now_us - REST_DAYS * DAY_US:
+            times.setdefault(int(model.products.category_row[row]), []).append(time_us)
+    return {
+        category: max(found) + REST_DAYS * DAY_US
+        for category, found in sorted(times.items())
+        if len(found) >= REST_AFTER
+    }
+
+
+def _known(model: Model, owner_row: int, now_us: int) -> dict[int, int]:
+    """What the snapshot knows of her shares of the last week."""
+    shares = model.people.shares
+    if owner_row < 0 or model.as_of_us is None or "last_time" not in shares.extra:
+        return {}
+    span = shares.span(owner_row)
+    last_us = shares.extra["last_time"][span]
+    at = np.flatnonzero(last_us > now_us - WEEK * DAY_US)
+    return dict(zip(shares.indices[span][at].tolist(), last_us[at].tolist(), strict=True))

@@ -1,0 +1,226 @@
+"""Facts: what the store's rows say of the time since a snapshot, by the ids of the contract.
+
+One reader applies rows in the order in which the store made them visible; applied twice they say the same.
+Times are microseconds since 1970. What is older than `KEPT_DAYS` is let go.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from serving.store.rows import FEEDBACK
+
+DAY_US = 86_400_000_000
+KEPT_DAYS = 35
+MAX_CHANGES = 4096  # that kept replies are compared with; a reply older than them is worked out again
+MAX_OFFERS = 8  # of one product, the newest
+MAX_OF_ONE = 2000  # orders of a member, shares of an owner, words of an owner: the newest count
+LOW_RATING = 2  # stars or fewer, by who bought it
+EXCUSED = ("customer", "logistics")  # whose fault a return may be without the product being bad
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Whom a row concerns: everybody who knows a member, one owner, or whoever is shown a product.
+
+    `opens`: lists that do not hold the product may change too.
+    """
+
+    owner_id: str | None = None
+    member_id: str | None = None
+    product_id: str | None = None
+    opens: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """An order line of a member."""
+
+    time_us: int
+    product_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfferSeen:
+    """A price from a moment on, until another if it has an end."""
+
+    time_us: int
+    price_minor: int
+    currency: str
+    expire_us: int | None
+
+
+class Facts:
+    """What is known, and a log of whom the newest changes concern. Used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self.version = 0  # grows with every row that changes something
+        self.products_version = 0  # the version of the last change of stock, price or bad endings
+        self.buyers_version = 0  # grows when somebody joins or leaves those who ordered
+        self.stock: dict[str, tuple[int, int]] = {}  # product: (time, units)
+        self.offers: dict[str, list[OfferSeen]] = {}  # product: the oldest first
+        self.bad: dict[str, dict[str, int]] = {}  # product: order that went badly: when
+        self.orders: dict[str, list[Bought]] = {}  # member
+        self.shares: dict[str, dict[str, int]] = {}  # owner: product: when last
+        self.said: dict[str, dict[str, tuple[int, str, int]]] = {}  # owner: product: (time, word, price)
+        self.circle: dict[str, set[str]] = {}  # owner: members
+        self.own_member: dict[str, str] = {}  # owner: herself as a member
+        self._changes: deque[tuple[int, Change]] = deque(maxlen=MAX_CHANGES)
+
+    def changes_since(self, version: int) -> list[Change] | None:
+        """The changes after a version; None when they are no longer all known."""
+        if version >= self.version:
+            return []
+        if not self._changes or self._changes[0][0] > version + 1:
+            return None
+        found = []
+        for at, change in reversed(self._changes):
+            if at <= version:
+                break
+            found.append(change)
+        return found
+
+    def apply(self, table_name: str, row: Row) -> None:
+        """Take in one row; tables that change no list are left aside."""
+        reader = _READERS.get(table_name)
+        if reader is not None and (change := reader(self, row)) is not None:
+            self._note(change)
+
+    def prices_moved(self) -> None:
+        """Note that a price that was known before begins or ends to hold now."""
+        self._note(Change(product_id="", opens=True))
+
+    def forget_member(self, is_hers: Callable[[str], bool]) -> None:
+        """Drop what is known of the members that `is_hers` names."""
+        for member_id in [found for found in self.orders if is_hers(found)]:
+            del self.orders[member_id]
+            self.buyers_version += 1
+            self._note(Change(member_id=member_id))
+        for owner_id, members in self.circle.items():
+            for member_id in [found for found in members if is_hers(found)]:
+                members.discard(member_id)
+                self._note(Change(owner_id=owner_id))
+        for owner_id in [owner for owner, member in self.own_member.items() if is_hers(member)]:
+            del self.own_member[owner_id]
+            self._note(Change(owner_id=owner_id))
+
+    def let_go(self, now_us: int) -> None:
+        """Drop what is older than `KEPT_DAYS`."""
+        since = now_us - KEPT_DAYS * DAY_US
+        for shared in self.shares.values():
+            _drop(shared, lambda time_us: time_us < since)
+        for words in self.said.values():
+            _drop(words, lambda word: word[0] < since)
+        for endings in self.bad.values():
+            _drop(endings, lambda time_us: time_us < since)
+        for member_id, bought in list(self.orders.items()):
+            self.orders[member_id] = [line for line in bought if line.time_us >= since]
+        self.buyers_version += 1
+        for table in (self.shares, self.said, self.bad, self.orders):
+            for key in [key for key, value in table.items() if not value]:
+                del table[key]
+
+    def _note(self, change: Change) -> None:
+        self.version += 1
+        if change.product_id is not None:
+            self.products_version = self.version
+        self._changes.append((self.version, change))
+
+    def _stock(self, row: Row) -> Change | None:
+        product_id, time_us, units = row["product_id"], row["stock_time"], row["available_quantity"]
+        known = self.stock.get(product_id)
+        if known is not None and known[0] >= time_us:
+            return None
+        self.stock[product_id] = (time_us, units)
+        if known is not None and (known[1] == 0) == (units == 0):
+            return None  # how many there are changes no list, whether there are any does
+        return Change(product_id=product_id, opens=units > 0)
+
+    def _offer(self, row: Row) -> Change | None:
+        seen = OfferSeen(row["effective_time"], row["price_minor"], row["currency"], row.get("expire_time"))
+        known = self.offers.setdefault(row["product_id"], [])
+        if seen in known:
+            return None
+        known[:] = sorted([*known, seen], key=lambda offer: offer.time_us)[-MAX_OFFERS:]
+        return Change(product_id=row["product_id"], opens=True)
+
+    def _order(self, row: Row) -> Change | None:
+        line = Bought(row["order_time"], row["product_id"])
+        if row["member_id"] not in self.orders:
+            self.buyers_version += 1
+        known = self.orders.setdefault(row["member_id"], [])
+        if line in known:
+            return None
+        known[:] = sorted([*known, line], key=lambda bought: bought.time_us)[-MAX_OF_ONE:]
+        return Change(member_id=row["member_id"])
+
+    def _share(self, row: Row) -> Change | None:
+        shared = self.shares.setdefault(row["owner_id"], {})
+        if shared.get(row["product_id"], -1) >= row["share_time"]:
+            return None
+        shared[row["product_id"]] = row["share_time"]
+        _keep_newest(shared, lambda time_us: time_us)
+        return Change(owner_id=row["owner_id"])
+
+    def _feedback(self, row: Row) -> Change | None:
+        words = self.said.setdefault(row["owner_id"], {})
+        said = (row["feedback_time"], row["word"], row.get("price_minor", -1))
+        known = words.get(row["product_id"])
+        if known is not None and known >= said:
+            return None
+        words[row["product_id"]] = said
+        _keep_newest(words, lambda word: word[0])
+        return Change(owner_id=row["owner_id"])
+
+    def _circle(self, row: Row) -> Change | None:
+        members = self.circle.setdefault(row["owner_id"], set())
+        if row["member_id"] in members:
+            return None
+        members.add(row["member_id"])
+        return Change(owner_id=row["owner_id"])
+
+    def _owner(self, row: Row) -> Change | None:
+        if "member_id" not in row or self.own_member.get(row["owner_id"]) == row["member_id"]:
+            return None
+        self.own_member[row["owner_id"]] = row["member_id"]
+        return Change(owner_id=row["owner_id"])
+
+    def _return(self, row: Row) -> Change | None:
+        return None if row.get("fault") in EXCUSED else self._bad(row, row["request_time"])
+
+    def _review(self, row: Row) -> Change | None:
+        return self._bad(row, row["review_time"]) if row["rating"] <= LOW_RATING else None
+
+    def _complaint(self, row: Row) -> Change | None:
+        return self._bad(row, row["complaint_time"])
+
+    def _bad(self, row: Row, time_us: int) -> Change | None:
+        """An order that went badly counts once, whatever was said of it; without an order it is hearsay."""
+        order_id = row.get("order_id")
+        endings = self.bad.setdefault(row["product_id"], {})
+        if order_id is None or order_id in endings:
+            return None
+        endings[order_id] = time_us
+        return Change(product_id=row["product_id"])
+
+
+def _drop(table: dict[str, Any], is_old: Callable[[Any], bool]) -> None:
+    for key in [key for key, value in table.items() if is_old(value)]:
+        del table[key]
+
+
+def _keep_newest(table: dict[str, Any], time_of: Callable[[Any], int]) -> None:
+    if len(table) > MAX_OF_ONE:
+        del table[min(table, key=lambda key: time_of(table[key]))]
+
+
+_READERS: Mapping[str, Callable[[Facts, Row], Change | None]] = {
+    "stock": Facts._stock, "offers": Facts._offer, "orders": Facts._order, "shares": Facts._share,
+    "circle": Facts._circle, "owners": Facts._owner, "returns": Facts._return, "reviews": Facts._review,
+    "complaints": Facts._complaint, FEEDBACK: Facts._feedback,
+}  # fmt: skip

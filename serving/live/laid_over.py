@@ -1,0 +1,197 @@
+"""The facts laid over one snapshot: its model as it is now, and what one owner and her circle did since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from recsys.circuit_breaker import PLAN
+from recsys.fatigue import REST_DAYS, WEEK
+from recsys.gates import SHARE_COOL_DOWN_DAYS
+from recsys.live import Changes, OwnerNow, model_now
+from recsys.model import Model
+from serving.live.facts import DAY_US, Change, Facts, OfferSeen
+
+SAID_DAYS = 30  # so long a word of hers closes what she said it of
+TIMES_DAYS = (1, REST_DAYS, WEEK, SHARE_COOL_DOWN_DAYS)  # after a share, something of hers changes by itself
+
+
+class LaidOver:
+    """One snapshot with what happened since; `model` is replaced when stock, prices or blocks change."""
+
+    def __init__(self, snapshot_id: str, plain: Model, facts: Facts, now_us: int) -> None:
+        self.snapshot_id = snapshot_id
+        self.plain = plain
+        self.model = plain
+        self.since_us = plain.as_of_us or 0
+        self._facts = facts
+        self._built_at = -1
+        self._built_version = 0
+        self._next_price_us: int | None = None
+        self._buyers: dict[int, str] = {}  # member row: id, of those with orders since
+        self._buyers_at = -1
+        self.refresh(now_us)
+
+    def refresh(self, now_us: int) -> None:
+        """Take in what changed for everybody."""
+        if not self.is_behind:
+            return
+        at, version = self._facts.products_version, self._facts.version
+        self.model = model_now(self.plain, self._changes(now_us))
+        self._built_at, self._built_version = at, version
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether stock, prices or blocks changed and the model does not show it yet."""
+        return self._built_at != self._facts.products_version
+
+    @property
+    def version(self) -> int:
+        """The version of the facts that a reply worked out now knows of."""
+        return self._built_version if self.is_behind else self._facts.version
+
+    def is_price_due(self, now_us: int) -> bool:
+        """Whether a price that was known before begins or ends to hold."""
+        return self._next_price_us is not None and now_us >= self._next_price_us
+
+    def owner_now(self, owner_id: str, now_us: int, shares_a_day: int) -> OwnerNow:
+        """What she and her circle did since the snapshot, as the core wants it."""
+        facts, products = self._facts, self.plain.products.ids
+        own_ids = self._own_members(owner_id)
+        own, circle, members = dict[int, float](), dict[int, float](), dict[int, int]()
+        for member_id in own_ids:
+            for row in self._bought_since(member_id):
+                own[row] = own.get(row, 0.0) + 1.0
+        for member_id, tie, known in self._circle_of(owner_id):
+            if member_id in own_ids:
+                continue
+            for row in set(self._bought_since(member_id)):
+                circle[row] = circle.get(row, 0.0) + tie
+                if not known or not self._had(member_id, row):
+                    members[row] = members.get(row, 0) + 1
+        shared = {products.row(name): time for name, time in facts.shares.get(owner_id, {}).items()}
+        said = {
+            products.row(name): (word, price)
+            for name, (time_us, word, price) in sorted(
+                facts.said.get(owner_id, {}).items(), key=lambda word: word[1]
+            )
+            if time_us > now_us - SAID_DAYS * DAY_US
+        }
+        for found in (own, circle, members, shared, said):
+            found.pop(-1, None)
+        return OwnerNow(now_us, own, circle, members, shared, said, shares_a_day)
+
+    def holds_until_us(self, owner_id: str, now_us: int) -> int | None:
+        """When a reply given now changes by the passing of time alone; None: never."""
+        facts = self._facts
+        times = [
+            time_us + days * DAY_US
+            for time_us in (*facts.shares.get(owner_id, {}).values(), *self._known_shares(owner_id))
+            for days in TIMES_DAYS
+        ]
+        times += [word[0] + SAID_DAYS * DAY_US for word in facts.said.get(owner_id, {}).values()]
+        return min((time_us for time_us in times if time_us > now_us), default=None)
+
+    def concerns(self, change: Change, owner_id: str, *, is_shown: bool) -> bool:
+        """Whether a change may move a list of this owner; `is_shown`: the list holds the product of it."""
+        if change.owner_id is not None:
+            return change.owner_id == owner_id
+        if change.member_id is not None:
+            return self._knows(owner_id, change.member_id)
+        return change.opens or is_shown
+
+    def _changes(self, now_us: int) -> Changes:
+        facts, since = self._facts, self.since_us
+        stock = {name: units for name, (time_us, units) in facts.stock.items() if time_us > since}
+        prices: dict[str, int] = {}
+        self._next_price_us = None
+        for name, offers in facts.offers.items():
+            if (offer := self._holding(offers, now_us)) is not None and self._is_comparable(name, offer):
+                prices[name] = offer.price_minor
+        oldest = max(since, now_us - PLAN.days * DAY_US)
+        bad = {name: sum(time > oldest for time in found.values()) for name, found in facts.bad.items()}
+        return Changes(self._by_row(stock), self._by_row(prices), self._by_row(_positive(bad)))
+
+    def _holding(self, offers: list[OfferSeen], now_us: int) -> OfferSeen | None:
+        """The newest offer since the snapshot that holds now; notes when the next one begins or ends."""
+        found = None
+        for offer in offers:
+            for moment in (offer.time_us, offer.expire_us):
+                if moment is not None and moment > now_us:
+                    self._next_price_us = min(moment, self._next_price_us or moment)
+            if self.since_us < offer.time_us <= now_us and (offer.expire_us or now_us + 1) > now_us:
+                found = offer
+        return found
+
+    def _is_comparable(self, product_id: str, offer: OfferSeen) -> bool:
+        """Whether an offer is in the currency that the snapshot knows the product's price in."""
+        products = self.plain.products
+        row = products.ids.row(product_id)
+        if row < 0 or products.currency_row[row] < 0:
+            return False
+        return products.currencies[int(products.currency_row[row])] == offer.currency
+
+    def _by_row(self, values: Mapping[str, int]) -> dict[int, int]:
+        names = list(values)
+        rows = self.plain.products.ids.rows(names).tolist()
+        return {row: values[name] for row, name in zip(rows, names, strict=True) if row >= 0}
+
+    def _own_members(self, owner_id: str) -> set[str]:
+        people = self.plain.people
+        row = people.owners.row(owner_id)
+        found = {owner_id, self._facts.own_member.get(owner_id, owner_id)}
+        if row >= 0 and people.owner_member[row] >= 0:
+            found.add(people.members[int(people.owner_member[row])])
+        return found
+
+    def _circle_of(self, owner_id: str) -> Iterator[tuple[str, float, bool]]:
+        """Members of her circle who bought since: id, tie, whether the snapshot knows the member."""
+        people, buyers = self.plain.people, self._recent_buyers()
+        met: set[str] = set()
+        row = people.owners.row(owner_id)
+        if row >= 0 and buyers:
+            members, ties = people.circle.row(row)
+            for member_row, tie in zip(members.tolist(), ties.tolist(), strict=True):
+                if (member_id := buyers.get(member_row)) is not None:
+                    met.add(member_id)
+                    yield member_id, float(tie), True
+        for member_id in self._facts.circle.get(owner_id, ()):
+            if member_id not in met and member_id in self._facts.orders:
+                yield member_id, 1.0, people.members.row(member_id) >= 0
+
+    def _recent_buyers(self) -> dict[int, str]:
+        """Row → id of the members the snapshot knows who bought since."""
+        if self._buyers_at != self._facts.buyers_version:
+            self._buyers_at = self._facts.buyers_version
+            names = sorted(self._facts.orders)
+            rows = self.plain.people.members.rows(names).tolist()
+            self._buyers = {row: name for row, name in zip(rows, names, strict=True) if row >= 0}
+        return self._buyers
+
+    def _bought_since(self, member_id: str) -> Iterator[int]:
+        for line in self._facts.orders.get(member_id, ()):
+            if line.time_us > self.since_us and (row := self.plain.products.ids.row(line.product_id)) >= 0:
+                yield row
+
+    def _had(self, member_id: str, product_row: int) -> bool:
+        orders = self.plain.people.orders
+        row = self.plain.people.members.row(member_id)
+        return row >= 0 and product_row in orders.indices[orders.span(row)]
+
+    def _knows(self, owner_id: str, member_id: str) -> bool:
+        if member_id in self._own_members(owner_id) or member_id in self._facts.circle.get(owner_id, ()):
+            return True
+        people = self.plain.people
+        owner, member = people.owners.row(owner_id), people.members.row(member_id)
+        return owner >= 0 and member >= 0 and member in people.circle.indices[people.circle.span(owner)]
+
+    def _known_shares(self, owner_id: str) -> list[int]:
+        """When the snapshot last saw her share each product."""
+        shares, row = self.plain.people.shares, self.plain.people.owners.row(owner_id)
+        if row < 0 or self.plain.as_of_us is None or "last_time" not in shares.extra:
+            return []
+        found: list[int] = shares.extra["last_time"][shares.span(row)].tolist()
+        return found
+
+
+def _positive(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: n for name, n in counts.items() if n}

@@ -1,0 +1,168 @@
+"""The live state of one process: picks from the serving snapshot as things are now.
+
+The store is the one place that replicas agree through: each process reads the rows that came since it last
+looked, in their order, and so meets its own events as it meets those of others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+
+from recsys.domain import Query, Reply
+from recsys.recommend import recommend_of
+from serving.live.facts import Facts, Row
+from serving.live.laid_over import LaidOver
+from serving.reply_cache import KeptReply
+from serving.snapshots import Served, SnapshotKeeper
+from serving.store.events import micros
+from serving.store.keeper import StoreKeeper
+from serving.store.seam import StoreError
+from serving.store.store import Store
+
+LOOK_EVERY_S = 0.2
+ROWS_AT_ONCE = 5_000  # read in a thread
+APPLY_AT_ONCE = 250  # on the event loop; then requests have their turn
+BEHIND_AFTER_US = 5_000_000
+LET_GO_EVERY_US = 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the store holds beyond what was read: rows by table with their last seq, and erasures."""
+
+    rows: list[tuple[str, Row]]
+    last_seq: int
+    erased: frozenset[str]
+    last_erasure: int
+    is_all: bool
+
+
+class Live:
+    """The facts of one process and the snapshot they are laid over; without a store it changes nothing."""
+
+    def __init__(self, clock: Callable[[], datetime], shares_a_day: int, *, is_on: bool) -> None:
+        self.facts = Facts()
+        self.is_on = is_on
+        self._clock = clock
+        self._shares_a_day = shares_a_day
+        self._laid: LaidOver | None = None
+        self._seq = self._erasure_seq = 0
+        self._read_us: int | None = None  # when all that the store held was last known
+        self._let_go_us = 0
+
+    def now_us(self) -> int:
+        """The moment, in microseconds since 1970."""
+        return micros(self._clock())
+
+    def age_us(self) -> int | None:
+        """How long ago all that the store held was known; None: not yet."""
+        return None if self._read_us is None else self.now_us() - self._read_us
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is a store and what it holds could not be read lately."""
+        return self.is_on and (self._read_us is None or self.now_us() - self._read_us > BEHIND_AFTER_US)
+
+    def answer(self, served: Served, query: Query) -> Reply:
+        """The reply of a snapshot as things are now."""
+        laid = self.laid_over(served)
+        if laid is None:
+            return served.recommend(query)
+        now = laid.owner_now(query.owner_id, self.now_us(), self._shares_a_day)
+        return recommend_of(laid.model, query, now)
+
+    def laid_over(self, served: Served) -> LaidOver | None:
+        """The facts over this snapshot; None where there is no store, or nothing to lay them over."""
+        if not self.is_on or served.model is None:
+            return None
+        laid = self._laid
+        if laid is None or laid.snapshot_id != served.snapshot_id:
+            self._laid = laid = LaidOver(served.snapshot_id, served.model, self.facts, self.now_us())
+        return laid
+
+    def stamped(self, kept: KeptReply, served: Served, owner_id: str) -> KeptReply:
+        """A reply worked out now, with what is needed to tell whether it still holds."""
+        laid = self.laid_over(served)
+        until_us = None if laid is None else laid.holds_until_us(owner_id, self.now_us())
+        version = self.facts.version if laid is None else laid.version
+        return kept.at(version, until_us)
+
+    def still_holding(self, kept: KeptReply, served: Served, owner_id: str) -> KeptReply | None:
+        """The kept reply if nothing of hers changed since, with a newer stamp; None: work it out again."""
+        if kept.until_us is not None and self.now_us() >= kept.until_us:
+            return None
+        if kept.version == self.facts.version:
+            return kept
+        laid, changes = self.laid_over(served), self.facts.changes_since(kept.version)
+        if laid is None or changes is None or laid.is_behind:
+            return None
+        for change in set(changes):
+            in_list = change.product_id is not None and orjson.dumps(change.product_id) in kept.rest
+            if laid.concerns(change, owner_id, is_shown=in_list):
+                return None
+        return kept.at(self.facts.version, kept.until_us)
+
+    def note(self, table_name: str, row: Row) -> None:
+        """Take in a row that this process has just stored, before it is read back."""
+        self.facts.apply(table_name, row)
+
+    def read(self, store: Store) -> News:
+        """What the store holds beyond what was taken in; on a thread."""
+        found = store.rows_after(self._seq, ROWS_AT_ONCE)
+        erasures = store.erasures_after(self._erasure_seq)
+        return News(
+            [(row.table_name, orjson.loads(row.content)) for row in found],
+            found[-1].seq if found else self._seq,
+            frozenset(erasure.id_hash for erasure in erasures),
+            erasures[-1].seq if erasures else self._erasure_seq,
+            len(found) < ROWS_AT_ONCE,
+        )
+
+    async def take_in(self, news: News, hash_of: Callable[[str], str]) -> None:
+        """Apply what was read, letting requests through."""
+        for start in range(0, len(news.rows), APPLY_AT_ONCE):
+            for table_name, row in news.rows[start : start + APPLY_AT_ONCE]:
+                self.facts.apply(table_name, row)
+            await asyncio.sleep(0)
+        if news.erased:
+            self.facts.forget_member(lambda member_id: hash_of(member_id) in news.erased)
+        self._seq, self._erasure_seq = news.last_seq, news.last_erasure
+        now_us = self.now_us()
+        if self._laid is not None and self._laid.is_price_due(now_us):
+            self.facts.prices_moved()
+        if news.is_all:
+            self._read_us = now_us
+        if now_us - self._let_go_us > LET_GO_EVERY_US:
+            self._let_go_us = now_us
+            self.facts.let_go(now_us)
+
+    def refresh(self, served: Served | None) -> None:
+        """Bring the model up to the facts; on a thread."""
+        if served is not None and (laid := self.laid_over(served)) is not None:
+            laid.refresh(self.now_us())
+
+
+async def catch_up(live: Live, store: Store, keeper: SnapshotKeeper) -> bool:
+    """Read once and take it in; whether that was all. StoreError when the store cannot be read."""
+    news = await asyncio.to_thread(live.read, store)
+    await live.take_in(news, store.hash_of)
+    await asyncio.to_thread(live.refresh, keeper.served)
+    return news.is_all
+
+
+async def keep_live(
+    live: Live, store: StoreKeeper, keeper: SnapshotKeeper, every_s: float = LOOK_EVERY_S
+) -> None:
+    """Catch up again and again; a store that cannot be read leaves what was known."""
+    while True:
+        is_all = True
+        with contextlib.suppress(StoreError):
+            is_all = await catch_up(live, store.store, keeper)
+        if is_all:
+            await asyncio.sleep(every_s)
