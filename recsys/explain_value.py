@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recsys.good_value import arithmetic, beaten, summary
-from recsys.model import NO_ROW
+from recsys.model import NO_ROW, Model
 from recsys.model_files import model_of
 from recsys.snapshot import Snapshot
 
@@ -22,7 +22,11 @@ def explain_value(snapshot: Snapshot, product_id: str) -> dict[str, Any] | None:
     None when the snapshot does not know the product. `good_value`, `arithmetic` are None and `comparables`
     empty where nothing tells how orders ended.
     """
-    model = model_of(snapshot)
+    return explain_value_of(model_of(snapshot), product_id)
+
+
+def explain_value_of(model: Model, product_id: str) -> dict[str, Any] | None:
+    """As `explain_value`, for a model in memory."""
     products, value = model.products, model.value
     row = products.ids.row(product_id)
     if row < 0:

@@ -147,6 +147,17 @@ def _picks(scoring: Scoring, ranked: Ranked, owner_row: int, places: list[Shown]
     return tuple(picks)
 
 
+def plain_pick(model: Model, row: int) -> Pick:
+    """A product as it is, without an owner: no score, no reasons, nothing expected."""
+    products, at = model.products, np.array([row], dtype=np.int32)
+    value = _figures(model, at)[0]
+    return Pick(
+        products.ids[row], products.titles[row], products.categories[int(products.category_row[row])],
+        _offers(products, at)[0], 1, 0.0, OWN_LIST, (),
+        value_score=None if value is None else value["value_score"], good_value=value,
+    )  # fmt: skip
+
+
 def _figures(model: Model, rows: npt.NDArray[np.int32]) -> list[dict[str, Any] | None]:
     """Good value of each; what hangs on a price that no longer holds is not told."""
     if model.value is None:

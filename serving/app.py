@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,11 +32,15 @@ from serving.routes_members import members_router
 from serving.routes_operation import operation_router
 from serving.routes_picks import picks_router
 from serving.routes_shares import new_link, shares_router
+from serving.routes_shop import problem_page, shop_router
+from serving.routes_shop_actions import shop_actions_router
+from serving.routes_shop_files import shop_files_router
 from serving.routes_suppliers import suppliers_router
 from serving.routes_tokens import tokens_router
 from serving.routes_value import value_router
 from serving.service import Service
 from serving.settings import Settings, settings_from
+from serving.shop.shop import Shop
 from serving.snapshots import Outcome, Served, SnapshotKeeper, keep_fresh, open_served
 from serving.store.keeper import StoreKeeper, keep_open
 
@@ -85,9 +90,13 @@ def create_app(
     app.include_router(members_router(service, clock))
     app.include_router(shares_router(service, clock, make_id))
     app.include_router(feedback_router(service, clock, make_id))
+    shop = Shop(service, clock, make_id)
+    app.include_router(shop_actions_router(shop))
+    app.include_router(shop_router(shop))  # last: her own page takes every path under /shop/
+    app.include_router(shop_files_router())
     app.include_router(operation_router(service, lambda: app.openapi()))
     install_doors(app, doors or Doors())
-    install_error_handlers(app)
+    install_error_handlers(app, partial(problem_page, shop))
     app.add_middleware(RequestLog, metrics=service.metrics)
     return app
 

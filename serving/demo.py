@@ -30,6 +30,7 @@ MARK = ".sharepicks-demo"
 TOWN = "town"
 SNAPSHOTS = "snapshots"
 FIRST = "first"
+STORE = "store.db"
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 25.0
 PORTS_TRIED = 20
@@ -103,8 +104,9 @@ def _run_steps(folder: Path, port: int, leave: bool, size: TownSize, console: Co
     with contextlib.suppress(KeyboardInterrupt), serving_child(snapshots, port) as (child, address):
         owner_id = _an_owner(snapshots / FIRST)
         path = f"/v1/owners/{quote(owner_id, safe='')}/recommend?n={N_PICKS}"
+        page = f"{address}/shop/{quote(owner_id, safe='')}"
         console.print(picks_table(owner_id, _fetch(address, path)))
-        say_what_next(console, address, path, folder, time.monotonic() - started)
+        say_what_next(console, address, (page, path), folder, time.monotonic() - started)
         if not leave:
             child.wait()
             raise SharepicksError("the server ended by itself; its log above says why")
@@ -160,7 +162,8 @@ def serving_child(snapshots: Path, port: int) -> Iterator[tuple[subprocess.Popen
     """A ready server over a folder as a child process, with its address; ended, by its own id, at the end."""
     port = free_port(port)
     log = (snapshots.parent / "serve.log").open("wb")
-    arguments = ["serve", "--snapshots", str(snapshots), "--port", str(port)]
+    store = f"sqlite:///{(snapshots.parent / STORE).resolve()}"
+    arguments = ["serve", "--snapshots", str(snapshots), "--store", store, "--port", str(port)]
     with log:
         child = subprocess.Popen(command_line(arguments), stdout=log, stderr=log)
     try:
@@ -254,12 +257,17 @@ def picks_table(owner_id: str, reply: Mapping[str, Any]) -> Table:
     return table
 
 
-def say_what_next(console: Console, address: str, path: str, folder: Path, seconds: float) -> None:
-    """Print what to open and how to stop."""
+def say_what_next(
+    console: Console, address: str, pages: tuple[str, str], folder: Path, seconds: float
+) -> None:
+    """Print what to open and how to stop; `pages`: her page, and the path of her picks."""
+    page, path = pages
     n_ready = f"Ready in {seconds:.0f} s. Everything the demo made is in {folder}{os.sep}."
     lines = [
         n_ready,
-        "Open next:",
+        "Open in a browser, as the owner does on her phone:",
+        f"  {page}",
+        "Then:",
         f"  {address}{path}",
         f"  {address}/openapi.json   every call and its parameters",
         f"  {address}/metrics        what the service counts",

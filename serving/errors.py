@@ -5,7 +5,7 @@ An error never repeats what came in: the body is a code from the list below and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -66,12 +66,14 @@ def error_response(
     )
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Answer every error of the routes with the one error body."""
+def install_error_handlers(app: FastAPI, problem_page: Callable[[Request, ServiceError], Response]) -> None:
+    """Answer every error of the routes with the one error body; on a page for people, with a page."""
 
     @app.exception_handler(ServiceError)
     async def _refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, ServiceError)
+        if request.scope["path"].startswith("/shop/"):
+            return problem_page(request, error)
         return error_response(error.code, error.detail, error.headers)
 
     @app.exception_handler(HTTPException)

@@ -138,13 +138,33 @@ def read_query(request: Request, fields: Sequence[Field]) -> dict[str, Any]:
         return {}
     if len(raw) > MAX_QUERY_BYTES:
         raise ServiceError("invalid", f"the query must be at most {MAX_QUERY_BYTES} bytes")
+    return _read_pairs(raw, fields, "query parameter")
+
+
+async def read_form(
+    request: Request, fields: Sequence[Field], required: Sequence[str], within_s: float
+) -> dict[str, Any]:
+    """Checked fields of a form that a page sent; what was left empty counts as not given."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/x-www-form-urlencoded":
+        raise ServiceError("unsupported_media_type", "a form must be application/x-www-form-urlencoded")
+    body = await _body_within(request, within_s)
+    if len(body) > MAX_QUERY_BYTES:
+        raise ServiceError("too_large", f"a form is at most {MAX_QUERY_BYTES} bytes")
+    given = b"&".join(part for part in body.split(b"&") if part.partition(b"=")[2])
+    values = _read_pairs(given, fields, "field of the form") if given else {}
+    _require(values, fields, required)
+    return values
+
+
+def _read_pairs(raw: bytes, fields: Sequence[Field], what: str) -> dict[str, Any]:
     by_name = {field.name: field for field in fields}
     values: dict[str, Any] = {}
     for part in raw.decode("latin-1").split("&"):
         raw_name, equals, raw_value = part.partition("=")
         field = by_name.get(_decode(raw_name.replace("+", " "), "a parameter's name", "must be UTF-8"))
         if field is None or not equals:
-            raise ServiceError("invalid", f"unknown query parameter; this route takes {', '.join(by_name)}")
+            raise ServiceError("invalid", f"unknown {what}; this route takes {', '.join(by_name)}")
         if field.name in values:
             raise ServiceError("invalid", f"{field.name} may be given once only")
         value = field.from_text(_decode(raw_value.replace("+", " "), field.name, f"must be {field.rule}"))
@@ -159,10 +179,15 @@ def check_fields(body: object, fields: Sequence[Field], required: Sequence[str])
     by_name = {field.name: field for field in fields}
     if not body.keys() <= by_name.keys():
         raise ServiceError("invalid", f"unknown field in the body; this route takes {', '.join(by_name)}")
-    for name in required:
-        if name not in body:
-            raise ServiceError("invalid", f"{name} is missing; it must be {by_name[name].rule}")
+    _require(body, fields, required)
     return {name: _checked(by_name[name], value) for name, value in body.items()}
+
+
+def _require(values: Mapping[str, Any], fields: Sequence[Field], required: Sequence[str]) -> None:
+    rules = {field.name: field.rule for field in fields}
+    for name in required:
+        if name not in values:
+            raise ServiceError("invalid", f"{name} is missing; it must be {rules[name]}")
 
 
 def _checked(field: Field, value: Any) -> Any:
@@ -184,14 +209,17 @@ async def read_json(request: Request, within_s: float) -> object:
     """The JSON value of a body: at most 1 MiB counted while it streams, UTF-8, no NaN, no duplicate keys,
     at most 16 levels deep, whole within `within_s` seconds."""
     _require_json_type(request)
+    return parse_json(await _body_within(request, within_s))
+
+
+async def _body_within(request: Request, within_s: float) -> bytes:
     try:
         async with asyncio.timeout(within_s):
-            body = await _read_body(request)
+            return await _read_body(request)
     except TimeoutError:
         raise ServiceError(
             "request_timeout", f"the body must arrive whole within {within_s:g} seconds"
         ) from None
-    return parse_json(body)
 
 
 def _require_json_type(request: Request) -> None:

@@ -189,6 +189,7 @@ class TokenBody(Shape):
 
     token: str
     expires_time: datetime
+    page: str = Field(description="the path that opens her page; the token leaves the address at once")
 
 
 class HealthBody(Shape):
@@ -309,6 +310,7 @@ class ShareResultBody(Shape):
     n_orders: int
     n_kept: int
     n_returned: int
+    expected_kept: SpreadBody | None = Field(description="when she shared it; null where nobody could tell")
 
 
 class ResultsBody(Shape):

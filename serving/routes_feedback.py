@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -55,17 +56,29 @@ def feedback_router(service: Service, clock: Callable[[], datetime], make_id: Ca
         read_query(request, ())
         body = check_fields(await read_json(request, service.settings.body_within_s), FIELDS, REQUIRED)
         now, feedback_id = clock(), make_id()
-        row = {
-            **body, "feedback_id": feedback_id, "owner_id": owner_id, "feedback_time": micros(now),
-            "price_minor": _price_now(service, request, body["product_id"]),
-        }  # fmt: skip
-        await keep(service, [own_row(FEEDBACK, feedback_id, row, micros(now), owner_id=owner_id)])
-        service.live.note(FEEDBACK, row)
+        await keep_word(service, request, owner_id, body, feedback_id, now)
         until = now + timedelta(days=SAID_DAYS)
         told = {"feedback_id": feedback_id, "feedback_time": now, "holds_until": until}
         return json_reply(told, 201)
 
     return router
+
+
+async def keep_word(
+    service: Service,
+    request: Request,
+    owner_id: str,
+    said: Mapping[str, Any],
+    feedback_id: str,
+    now: datetime,
+) -> None:
+    """Keep what she said of a product, with its price now; ServiceError where it cannot be kept."""
+    row = {
+        **said, "feedback_id": feedback_id, "owner_id": owner_id, "feedback_time": micros(now),
+        "price_minor": _price_now(service, request, said["product_id"]),
+    }  # fmt: skip
+    await keep(service, [own_row(FEEDBACK, feedback_id, row, micros(now), owner_id=owner_id)])
+    service.live.note(FEEDBACK, row)
 
 
 def _price_now(service: Service, request: Request, product_id: str) -> int:

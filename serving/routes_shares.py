@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from fastapi import APIRouter, Request, Response
 
 from features.contract import CHANNELS
 from features.row_check import RowError, check_row
+from recsys.domain import Query
 from serving.callers.declare import anybody_may_call, may_call, require_mine
 from serving.callers.roles import Role
 from serving.described import NO_STORE, errors, in_query, json_body, json_reply, path_id
@@ -24,7 +25,7 @@ from serving.replies import ResultsBody, ShareBody
 from serving.service import Service
 from serving.share_results import OwnersRows, owners_rows, results_of
 from serving.store.events import micros
-from serving.store.rows import store_row
+from serving.store.rows import EXPECTED, own_row, store_row
 from serving.store.store import Store
 from serving.store_calls import from_store, keep
 
@@ -79,12 +80,7 @@ def shares_router(
         body = check_fields(await read_json(request, service.settings.body_within_s), FIELDS, REQUIRED)
         require_mine(request, body["owner_id"])
         share_id, now = make_id(), clock()
-        row = {**body, "share_id": share_id, "share_link_id": share_id, "share_time": now.isoformat()}
-        checked = check_row("shares", row)
-        if isinstance(checked, RowError):
-            raise ServiceError("invalid", str(checked))
-        await keep(service, [store_row("shares", checked, micros(now))])
-        service.live.note("shares", checked)
+        await keep_share(service, body, share_id, now)
         return json_reply({"share_id": share_id, "share_time": now, "link": LINKS + share_id}, 201)
 
     @router.get(
@@ -127,7 +123,7 @@ def shares_router(
         """Clicks, orders within 30 days and what was kept of them; her own purchases are nobody's success."""
         owner_id = read_path_id(request, "owner_id", OWNERS, END)
         n = read_query(request, (SHARES_SHOWN,)).get("n", SHARES_SHOWN.schema["default"])
-        rows = await from_store(service, lambda store: _rows_of(store, owner_id))
+        rows = await from_store(service, lambda store: read_owners_rows(store, owner_id))
         return json_reply(results_of(owner_id, rows, n))
 
     return router
@@ -146,7 +142,38 @@ async def _count_click(service: Service, shared: dict[str, Any], event_id: str, 
         await asyncio.wait_for(asyncio.shield(kept), CLICK_WITHIN_S)
 
 
-def _rows_of(store: Store, owner_id: str) -> OwnersRows:
+async def keep_share(service: Service, body: Mapping[str, Any], share_id: str, now: datetime) -> None:
+    """Keep a share, and beside it what it is expected to bring; ServiceError where it cannot be kept."""
+    row = {**body, "share_id": share_id, "share_link_id": share_id, "share_time": now.isoformat()}
+    checked = check_row("shares", row)
+    if isinstance(checked, RowError):
+        raise ServiceError("invalid", str(checked))
+    rows = [store_row("shares", checked, micros(now))]
+    if (expected := _expected_of(service, body)) is not None:
+        told = {"share_id": share_id, "owner_id": body["owner_id"], "kept": expected}
+        rows.append(own_row(EXPECTED, share_id, told, micros(now), owner_id=body["owner_id"]))
+    await keep(service, rows)
+    service.live.note("shares", checked)
+
+
+def _expected_of(service: Service, body: Mapping[str, Any]) -> dict[str, float] | None:
+    """Kept orders that a share should bring, as a list would say it now; None where it says nothing."""
+    served = service.keeper.served
+    if served is None:
+        return None
+    query = Query(
+        body["owner_id"], n=1, product_ids=(body["product_id"],), scene=body.get("scene"),
+        channel=body.get("channel"),
+    )  # fmt: skip
+    picks = service.live.answer(served, query).picks
+    if not picks or picks[0].expected is None:
+        return None
+    kept = picks[0].expected.kept
+    return {"low": kept.low, "mid": round(kept.mid, 4), "high": kept.high}
+
+
+def read_owners_rows(store: Store, owner_id: str) -> OwnersRows:
+    """What the store holds of one owner's shares and what came of them; on a thread."""
     rows: list[tuple[str, dict[str, Any]]] = []
     seq = 0
     while len(rows) < MAX_ROWS and (page := store.rows_of_owner(owner_id, seq, 10_000)):

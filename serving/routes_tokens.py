@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
 from serving.callers.declare import may_call
 from serving.callers.doors import Doors
+from serving.callers.owner_session import TOKEN_QUERY
 from serving.callers.owner_tokens import MAX_LIFE, make_owner_token
 from serving.callers.roles import Role
 from serving.described import errors, in_query, json_reply, path_id
@@ -42,6 +44,8 @@ def tokens_router() -> APIRouter:
             raise ServiceError("not_ready", "no token secret is configured; docs/callers.md says how")
         now, life = doors.clock(), timedelta(minutes=minutes)
         signed = make_owner_token(doors.tokens, owner_id, life, now)
-        return json_reply({"token": signed, "expires_time": (now + life).replace(microsecond=0)})
+        page = f"/shop/{quote(owner_id, safe='')}?{TOKEN_QUERY}={signed}"
+        expires = (now + life).replace(microsecond=0)
+        return json_reply({"token": signed, "expires_time": expires, "page": page})
 
     return router

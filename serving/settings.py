@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import available_timezones
 
 from recsys.errors import ConfigError, UsageError
 
@@ -16,6 +17,7 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 MAX_WORKERS = 64
 MAX_CACHE_MB = 4096
+_PUBLIC = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
 _PLAIN = re.compile(r"[!-z|~]*", re.ASCII)  # printable ASCII without space and braces
 
@@ -29,6 +31,8 @@ class Settings:
     `reply_cache_mb`: what each process may keep of the replies it gave; 0 keeps none.
     `store`: the address of the online store, None without one. `store_within_s`: how long the store may take.
     `shares_a_day`: how many shares a day an owner's circle takes gladly.
+    `time_zone`: of the days and hours on the owner's page. `public_url`: where share links are reached from
+    outside, None: as the owner's browser reaches her page. `font`: a file with Chinese, for posters.
     `storefront`: where a share link leads, with {product_id} and {share_id} in it; None without one.
     """
 
@@ -41,6 +45,9 @@ class Settings:
     store_within_s: float = 5.0
     storefront: str | None = None
     shares_a_day: int = 5
+    time_zone: str = "UTC"
+    public_url: str | None = None
+    font: Path | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.poll_every_s <= 3600:
@@ -55,6 +62,15 @@ class Settings:
             raise ConfigError(f"store_within_s must be above 0 and at most 60; got {self.store_within_s}")
         if not 1 <= self.shares_a_day <= 100:
             raise ConfigError(f"shares_a_day must be 1 to 100; got {self.shares_a_day}")
+        if self.time_zone not in available_timezones():
+            raise ConfigError(f"time_zone must be one such as Asia/Taipei; got {self.time_zone[:40]!r}")
+        if self.public_url is not None and _PUBLIC.fullmatch(self.public_url) is None:
+            raise ConfigError(
+                "SHAREPICKS_PUBLIC_URL must be an address such as https://picks.example, without a path; got "
+                f"{self.public_url[:100]!r}"
+            )
+        if self.font is not None and not self.font.is_file():
+            raise ConfigError(f"SHAREPICKS_FONT must name a font file; {self.font} is none")
         if self.storefront is not None and not leads_to_one_host(self.storefront):
             raise ConfigError(
                 "SHAREPICKS_STOREFRONT must be an address such as "
@@ -73,6 +89,9 @@ class Settings:
             PREFIX + "STORE_WITHIN_S": repr(self.store_within_s),
             PREFIX + "SHARES_A_DAY": str(self.shares_a_day),
             **({} if self.store is None else {PREFIX + "STORE": self.store}),
+            PREFIX + "TIME_ZONE": self.time_zone,
+            **({} if self.public_url is None else {PREFIX + "PUBLIC_URL": self.public_url}),
+            **({} if self.font is None else {PREFIX + "FONT": str(self.font)}),
             **({} if self.storefront is None else {PREFIX + "STOREFRONT": self.storefront}),
         }
 
@@ -89,6 +108,9 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         store_within_s=_number(environment, "STORE_WITHIN_S", 5.0),
         storefront=environment.get(PREFIX + "STOREFRONT") or None,
         shares_a_day=int(_number(environment, "SHARES_A_DAY", 5)),
+        time_zone=environment.get(PREFIX + "TIME_ZONE") or "UTC",
+        public_url=environment.get(PREFIX + "PUBLIC_URL") or None,
+        font=Path(name) if (name := environment.get(PREFIX + "FONT")) else None,
     )
 
 

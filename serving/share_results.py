@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from features.row_check import EPOCH, MICROSECOND
+from serving.store.rows import EXPECTED
 
 WINDOW_DAYS = 30  # after a share, in which an order through its link is credited to it
 _WINDOW_US = WINDOW_DAYS * 86_400_000_000
@@ -24,6 +25,7 @@ class OwnersRows:
     orders: list[Row]
     own_member_ids: frozenset[str]
     returned: frozenset[tuple[str, str]]
+    expected: Mapping[str, Row] = field(default_factory=dict)  # share: kept orders, low, mid and high
 
 
 def owners_rows(owner_id: str, rows: Iterable[tuple[str, Row]], returned: Iterable[Row]) -> OwnersRows:
@@ -35,6 +37,7 @@ def owners_rows(owner_id: str, rows: Iterable[tuple[str, Row]], returned: Iterab
     return OwnersRows(
         by_table["shares"], by_table["share_events"], by_table["orders"], frozenset(named | {owner_id}),
         frozenset((row["order_id"], row["product_id"]) for row in returned),
+        {row["share_id"]: row["kept"] for row in by_table[EXPECTED]},
     )  # fmt: skip
 
 
@@ -47,7 +50,7 @@ def results_of(owner_id: str, rows: OwnersRows, n: int) -> dict[str, Any]:
     clicks = Counter(
         row["share_id"] for row in rows.share_events if row["event_type"] == "click" and "share_id" in row
     )
-    credited = _credited(rows)
+    credited = credited_lines(rows)
     shares = sorted(rows.shares, key=lambda row: (-row["share_time"], row["share_id"]))
     found = []
     for share in shares:
@@ -58,6 +61,7 @@ def results_of(owner_id: str, rows: OwnersRows, n: int) -> dict[str, Any]:
             "product_id": share["product_id"], "scene": share.get("scene"), "channel": share.get("channel"),
             "n_clicks": clicks[share["share_id"]], "n_orders": len(lines),
             "n_kept": len(lines) - n_returned, "n_returned": n_returned,
+            "expected_kept": rows.expected.get(share["share_id"]),
         })  # fmt: skip
     sums = {
         name: sum(share[name] for share in found) for name in ("n_clicks", "n_orders", "n_kept", "n_returned")
@@ -65,7 +69,7 @@ def results_of(owner_id: str, rows: OwnersRows, n: int) -> dict[str, Any]:
     return {"owner_id": owner_id, "n_shares": len(found), **sums, "shares": found[:n]}
 
 
-def _credited(rows: OwnersRows) -> dict[str, list[Row]]:
+def credited_lines(rows: OwnersRows) -> dict[str, list[Row]]:
     """The order lines that each share is credited with."""
     shared_at = {row["share_id"]: row["share_time"] for row in rows.shares}
     found: dict[str, list[Row]] = defaultdict(list)

@@ -40,6 +40,7 @@ class MayCall:
     roles: frozenset[Role]
     mine: str | None
     mine_in_body: bool
+    by_session: bool = False  # her cookie will do: for pages, which no other site may send forms to
 
     def callers(self) -> list[str]:
         """The roles in order, with what each is held to."""
@@ -51,13 +52,14 @@ class MayCall:
 
 
 def may_call(
-    *roles: Role, mine: str | None = None, mine_in_body: bool = False
+    *roles: Role, mine: str | None = None, mine_in_body: bool = False, by_session: bool = False
 ) -> Callable[[Endpoint], Endpoint]:
     """Only these roles; those with a scope only where the path's parameter `mine` is their own id.
 
     `mine_in_body`: the id stands in the body instead; the route calls `require_mine` with what it read.
+    `by_session`: a page of hers, which her browser opens with a cookie.
     """
-    allowed = MayCall(frozenset(roles), mine, mine_in_body)
+    allowed = MayCall(frozenset(roles), mine, mine_in_body, by_session)
     if not roles:
         raise ConfigError("may_call needs a role; a route for everybody says anybody_may_call")
     for role in roles:

@@ -11,6 +11,7 @@ from fastapi import Request
 from serving.callers.call_counts import Allowance, CallCounts
 from serving.callers.declare import CALLER, MayCall, require_role_and_scope
 from serving.callers.key_ring import KeyRing
+from serving.callers.owner_session import session_token
 from serving.callers.owner_tokens import TokenSecrets, open_owner_token
 from serving.callers.roles import SCOPE_OF, Caller
 from serving.callers.turnstile import Turnstile
@@ -57,7 +58,7 @@ class Doors:
         """
         if self.are_open:
             return EVERYBODY
-        caller = self.caller_of(request)
+        caller = self.caller_of(request, by_session=allowed.by_session)
         request.scope[CALLER] = caller
         wait_s = self.counts.call(caller.bucket, self.allowance_of(caller), self.clock().timestamp())
         if wait_s:
@@ -72,9 +73,11 @@ class Doors:
         """How often she may call: an owner and a supplier are one person, a storefront is a platform."""
         return self.per_person if caller.role in SCOPE_OF else self.per_key
 
-    def caller_of(self, request: Request) -> Caller:
+    def caller_of(self, request: Request, *, by_session: bool = False) -> Caller:
         """Whose key or token came; ServiceError unauthorized with one body for everything that is wrong."""
         credential = _credential_of(request)
+        if credential is None and by_session:
+            credential = session_token(request)
         caller = None
         if credential is not None and credential.startswith("sp_") and self.ring is not None:
             caller = self.ring.open(credential)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from serving.store.rows import FEEDBACK
+from serving.store.rows import FEEDBACK, INTERESTS
 
 DAY_US = 86_400_000_000
 KEPT_DAYS = 35
@@ -69,6 +69,7 @@ class Facts:
         self.shares: dict[str, dict[str, int]] = {}  # owner: product: when last
         self.said: dict[str, dict[str, tuple[int, str, int]]] = {}  # owner: product: (time, word, price)
         self.circle: dict[str, set[str]] = {}  # owner: members
+        self.interests: dict[str, tuple[str, ...]] = {}  # owner: categories that she chose as a new one
         self.own_member: dict[str, str] = {}  # owner: herself as a member
         self._changes: deque[tuple[int, Change]] = deque(maxlen=MAX_CHANGES)
 
@@ -177,6 +178,10 @@ class Facts:
         _keep_newest(words, lambda word: word[0])
         return Change(owner_id=row["owner_id"])
 
+    def _interests(self, row: Row) -> Change | None:
+        self.interests[row["owner_id"]] = tuple(row["categories"])
+        return Change(owner_id=row["owner_id"])
+
     def _circle(self, row: Row) -> Change | None:
         members = self.circle.setdefault(row["owner_id"], set())
         if row["member_id"] in members:
@@ -222,5 +227,5 @@ def _keep_newest(table: dict[str, Any], time_of: Callable[[Any], int]) -> None:
 _READERS: Mapping[str, Callable[[Facts, Row], Change | None]] = {
     "stock": Facts._stock, "offers": Facts._offer, "orders": Facts._order, "shares": Facts._share,
     "circle": Facts._circle, "owners": Facts._owner, "returns": Facts._return, "reviews": Facts._review,
-    "complaints": Facts._complaint, FEEDBACK: Facts._feedback,
+    "complaints": Facts._complaint, FEEDBACK: Facts._feedback, INTERESTS: Facts._interests,
 }  # fmt: skip

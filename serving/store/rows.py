@@ -23,6 +23,8 @@ ABOUT_ORDERS = ("returns", "reviews", "complaints")
 SEGMENT_PRODUCTS = "segment_products"
 SEGMENT_REFUNDS = "segment_refunds"
 FEEDBACK = "feedback"  # what an owner said of a pick; of the store alone
+EXPECTED = "expected"  # what a share was expected to bring when it was made; of the store alone
+INTERESTS = "interests"  # categories that a new owner chose; of the store alone
 NOBODY = "erased"  # stands where a row that stays must name a member
 
 _KEYS = {name: table.key for name, table in TABLE_BY_NAME.items()}

@@ -21,6 +21,7 @@ from serving.callers.database import transactions_of
 from serving.callers.declare import declared_routes
 from serving.callers.doors import Doors
 from serving.callers.key_ring import KeyRing
+from serving.callers.owner_session import TOKEN_COOKIE
 from serving.callers.owner_tokens import AUDIENCE, ISSUER, TokenSecrets, make_owner_token
 from serving.callers.roles import Role
 from serving.errors import STATUS_OF
@@ -34,6 +35,7 @@ OWNERS = ("owner/A", "owner-B")
 SUPPLIERS = ("supplier/A", "supplier-B")
 PEOPLE = (*(f"owner {name}" for name in OWNERS), *(f"supplier {name}" for name in SUPPLIERS))
 UNBOUND = Allowance(0)
+COOKIE = f"{TOKEN_COOKIE}="
 
 
 def canary(person: str) -> str:
@@ -67,7 +69,7 @@ def open_canaries(path: Path) -> Served:
 
 @dataclass
 class Town:
-    """The app, and the Authorization header of each kind of caller (None: none is sent)."""
+    """The app, and the Authorization or Cookie header of each kind of caller (None: none is sent)."""
 
     app: FastAPI
     headers: dict[str, str | None] = field(default_factory=dict)
@@ -75,8 +77,10 @@ class Town:
     def send(self, who: str, method: str, target: str, body: bytes = b"") -> Answer:
         """One request of one caller."""
         headers = [JSON] if method in ("POST", "PUT", "PATCH") else []
-        if self.headers[who] is not None:
-            headers.append(("authorization", str(self.headers[who])))
+        credential = self.headers[who]
+        if credential is not None:
+            name = "cookie" if credential.startswith(COOKIE) else "authorization"
+            headers.append((name, credential))
         return Caller(self.app).send(method, target, [body], headers)
 
 
@@ -86,6 +90,8 @@ SEES: dict[str, frozenset[str]] = {
     "token A": frozenset({PEOPLE[0]}),
     "token B": frozenset({PEOPLE[1]}),
     "owner key A": frozenset({PEOPLE[0]}),
+    "session A": frozenset({PEOPLE[0]}),
+    "session B": frozenset({PEOPLE[1]}),
     "supplier A": frozenset({PEOPLE[2]}),
     "supplier B": frozenset({PEOPLE[3]}),
 }
@@ -134,7 +140,10 @@ def make_town(folder: Path, *, per_key: Allowance = UNBOUND, per_person: Allowan
     service: Service = app.state.service
     service.store.refresh()
     service.metrics.snapshot_looked_at(service.keeper.refresh(), service.keeper.served)
-    return Town(app, {"anonymous": None} | {who: f"Bearer {text}" for who, text in credentials.items()})
+    sessions = {f"session {name}": COOKIE + tokens[f"token {name}"] for name in "AB"}
+    sessions |= {"expired session": COOKIE + old, "key as session": COOKIE + made["storefront"].key}
+    bearers = {who: f"Bearer {text}" for who, text in credentials.items()}
+    return Town(app, {"anonymous": None} | bearers | sessions)
 
 
 def targets_of(app: FastAPI) -> list[tuple[str, str]]:

@@ -1,0 +1,1 @@
+"""The owner's page: what is worth sharing today, in her language."""

@@ -1,0 +1,218 @@
+"""The pages as they are sent: who may open them, what they say, and what forms do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from html import unescape
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from asgi_caller import Answer
+from live_service import NOON, LiveService, live_service, offer, order, stock
+
+from serving.store.opening import open_store
+
+FORM = ("content-type", "application/x-www-form-urlencoded")
+ENGLISH = ("accept-language", "en")
+HOST = ("host", "shop.test")
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[LiveService]:
+    with live_service(tmp_path) as found:
+        yield found
+
+
+def get(town: LiveService, target: str, *headers: tuple[str, str]) -> Answer:
+    return town.caller.send("GET", target, headers=[ENGLISH, HOST, *headers])
+
+
+def page(town: LiveService, target: str) -> str:
+    answer = get(town, target)
+    assert answer.status == 200, answer.body
+    return unescape(answer.body.decode())
+
+
+def send(town: LiveService, target: str, headers: tuple[tuple[str, str], ...] = (), **fields: str) -> Answer:
+    body = urlencode(fields).encode()
+    return town.caller.send("POST", target, [body], [FORM, ENGLISH, HOST, *headers])
+
+
+def form_key(town: LiveService, owner_id: str = "o-noodles") -> str:
+    found = re.search('name="form_key" value="([0-9a-f]{64})"', page(town, f"/shop/{owner_id}"))
+    assert found is not None
+    return found[1]
+
+
+def titles(town: LiveService, owner_id: str = "o-noodles") -> list[str]:
+    return re.findall("<h2>Title of ([nkt][0-9])", page(town, f"/shop/{owner_id}"))
+
+
+def test_the_page_shows_what_the_service_picks(town: LiveService) -> None:
+    picked = town.reply(query="?n=20")["picks"]
+    assert titles(town) == [pick["product"]["product_id"] for pick in picked]
+    text = page(town, "/shop/o-noodles")
+    assert "Good shares left today: 5" in text and "Better value than" in text
+
+
+def test_each_language_is_whole(town: LiveService) -> None:
+    for asked, words in (
+        ("zh-TW", "今天還適合分享 5 次"),
+        ("zh-CN", "今天还适合分享 5 次"),
+        ("en", "left today: 5"),
+    ):
+        answer = town.caller.send("GET", "/shop/o-noodles", headers=[("accept-language", asked), HOST])
+        assert words in unescape(answer.body.decode())
+    chosen = get(town, "/shop/o-noodles/language?to=zh_Hant")
+    assert (chosen.status, chosen.headers["location"]) == (303, "/shop/o-noodles")
+    assert chosen.headers["set-cookie"].startswith("sharepicks_language=zh_Hant")
+    kept = get(town, "/shop/o-noodles", ("cookie", "sharepicks_language=zh_Hant"))
+    assert "今日好物" in kept.body.decode()
+
+
+def test_nothing_may_run_that_is_not_ours(town: LiveService) -> None:
+    for target in ("/shop/o-noodles", "/shop/o-noodles/results", "/shop/o-noodles/circle"):
+        answer = get(town, target)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy
+        assert answer.headers["cache-control"] == "no-store"
+        text = answer.body.decode()
+        assert not re.search(r"\son[a-z]+=|javascript:|<style|style=|<script>", text)
+
+
+def test_from_list_to_share_to_results(town: LiveService) -> None:
+    key = form_key(town)
+    sheet = page(town, "/shop/o-noodles/sheet?product_id=n1")
+    assert "Make my link" in sheet
+    made = send(town, "/shop/o-noodles/share", form_key=key, product_id="n1", channel="group", scene="")
+    assert made.status == 303
+    shared = page(town, made.headers["location"])
+    share_id = made.headers["location"].partition("=")[2]
+    assert f"http://shop.test/s/{share_id}" in shared and "Advertisement" in shared
+    assert "n1" not in titles(town)
+    town.tell(
+        order("x1", "m0", "n1", NOON + timedelta(minutes=1), owner_id="o-noodles", share_id=share_id),
+        order("x2", "m1", "n1", NOON + timedelta(minutes=1), owner_id="o-noodles", share_id=share_id),
+        {"table": "returns", "return_id": "r1", "order_id": "x2", "product_id": "n1",
+         "request_time": (NOON + timedelta(minutes=2)).isoformat()},
+    )  # fmt: skip
+    assert "Shares: 1 · clicks: 0 · orders: 2 · kept: 1" in page(town, "/shop/o-noodles/results")
+    poster = get(town, f"/shop/o-noodles/poster?share_id={share_id}&format=png")
+    assert poster.headers["content-type"] == "image/png" and poster.body.startswith(b"\x89PNG")
+
+
+def test_a_share_of_another_owner_is_not_there(town: LiveService) -> None:
+    made = send(town, "/shop/o-noodles/share", form_key=form_key(town), product_id="n1")
+    share_id = made.headers["location"].partition("=")[2]
+    for what in ("shared?share_id=", "poster?share_id="):
+        assert get(town, f"/shop/o-kitchen/{what}{share_id}").status == 404
+        assert get(town, f"/shop/o-kitchen/{what}nothing").status == 404
+
+
+def test_a_word_of_hers_changes_the_list_and_is_acknowledged(town: LiveService) -> None:
+    said = send(town, "/shop/o-noodles/say", form_key=form_key(town), product_id="n1", word="too_dear")
+    assert (said.status, said.headers["location"]) == (303, "/shop/o-noodles?heard=1")
+    assert "Noted." in page(town, "/shop/o-noodles?heard=1")
+    assert set(titles(town)) & {"n1", "n2", "n9"} == set()
+
+
+FOREIGN = (
+    (("origin", "https://evil.example"),), (("origin", "null"),), (("sec-fetch-site", "cross-site"),),
+    (("sec-fetch-site", "same-site"),),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+def test_a_form_from_elsewhere_is_refused(town: LiveService, headers: tuple[tuple[str, str], ...]) -> None:
+    key = form_key(town)
+    refused = send(town, "/shop/o-noodles/say", headers, form_key=key, product_id="n1", word="too_dear")
+    assert refused.status == 403 and "n1" in titles(town)
+
+
+def test_a_form_without_her_key_or_with_anothers_is_refused(town: LiveService) -> None:
+    for key in ("0" * 64, form_key(town, "o-kitchen")):
+        assert send(town, "/shop/o-noodles/say", form_key=key, product_id="n1", word="too_dear").status == 403
+    assert send(town, "/shop/o-noodles/say", product_id="n1", word="too_dear").status == 422
+    own = ("origin", "http://shop.test")
+    assert (
+        send(
+            town, "/shop/o-noodles/say", (own,), form_key=form_key(town), product_id="n1", word="too_dear"
+        ).status
+        == 303
+    )
+
+
+def test_a_new_owner_chooses_and_gets_a_list_at_once(town: LiveService) -> None:
+    text = page(town, "/shop/o-today")
+    assert "What do your people like?" in text
+    assert re.findall('type="checkbox" name="(category_[0-9])" value="([^"]+)"', text) == [
+        ("category_1", "Food"), ("category_2", "Home"),
+    ]  # fmt: skip
+    chosen = send(town, "/shop/o-today/interests", form_key=form_key(town, "o-today"), category_2="Home")
+    assert chosen.status == 303
+    assert all(title.startswith("k") for title in titles(town, "o-today"))
+    assert "What do your people like?" not in page(town, "/shop/o-today")
+
+
+def test_an_empty_list_says_why(town: LiveService) -> None:
+    for product_id in ("n1", "k1", "t0", "n2", "k2"):
+        town.share(product_id)
+    text = page(town, "/shop/o-noodles")
+    assert "Your circle had its good shares for today" in text and not titles(town)
+    assert "Good shares left today: 0 of 5" in page(town, "/shop/o-noodles/circle")
+
+
+def test_alerts_tell_what_changed_with_what_she_shared(town: LiveService) -> None:
+    for product_id in ("n1", "n2", "n3", "k1"):
+        town.share(product_id)
+    town.tell(
+        stock("n1", 0), stock("n2", 3), offer("n3", 900),
+        *({"table": "complaints", "complaint_id": f"c{i}", "complaint_time": NOON.isoformat(),
+           "product_id": "k1", "order_id": f"x{i}"} for i in range(12)),
+    )  # fmt: skip
+    alerts = re.search('<section class="alerts".*?</section>', page(town, "/shop/o-noodles"), re.S)
+    assert alerts is not None
+    told = re.findall("<li>(.*?)</li>", alerts[0])
+    assert told[0].startswith("Title of k1 went badly") and "Title of n1 is sold out." in told
+    assert "Title of n2: only 3 left." in told
+    assert any("now costs CN¥9.00. It was CN¥8.00" in text for text in told)
+
+
+def test_nothing_is_told_of_a_circle_of_fewer_than_ten(town: LiveService) -> None:
+    text = page(town, "/shop/o-noodles/circle")
+    assert "nothing is shown" in text and "or more people" not in text
+    assert not re.search(r"\bm[0-9]", text)
+
+
+def test_without_the_store_the_list_is_there_and_says_that_it_is_old(town: LiveService) -> None:
+    town.service.store.close()
+    town.later(seconds=6)
+    assert "Newer data cannot be read just now" in page(town, "/shop/o-noodles") and titles(town)
+    answer = get(town, "/shop/o-noodles/results")
+    assert answer.status == 503 and "<h1>" in answer.body.decode()
+
+
+def test_a_product_that_is_not_there_is_a_page_and_not_json(town: LiveService) -> None:
+    answer = get(town, "/shop/o-noodles/why?product_id=nothing")
+    assert answer.status == 404 and "There is no such page." in unescape(answer.body.decode())
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_why_shows_the_arithmetic_and_the_comparables(town: LiveService) -> None:
+    text = page(town, "/shop/o-noodles/why?product_id=n1")
+    assert "How the value is worked out" in text and "Sent back" in text and text.count("<tr>") >= 20
+
+
+def test_her_words_and_interests_are_erased_with_no_trace_in_an_export(
+    town: LiveService, tmp_path: Path
+) -> None:
+    """They are of the store alone: an export has rows of the contract only."""
+    from serving.store.export import export_store
+
+    send(town, "/shop/o-noodles/say", form_key=form_key(town), product_id="n1", word="too_dear")
+    town.share("n2")
+    with open_store(f"sqlite:///{tmp_path}/store.db") as store:
+        assert set(export_store(store, tmp_path / "out").n_rows) == {"shares"}
