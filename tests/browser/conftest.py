@@ -21,9 +21,13 @@ QUICK = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The browser, headless and closed to the world."""
+    """The browser, headless and closed to the world.
+
+    Of one module and not of the session: Playwright keeps an event loop running in this thread while it lives,
+    and no test beside it could run one of its own.
+    """
     path = chromium_path()
     if path is None:
         said = "NO BROWSER: the owner's pages were not opened; on Debian: apt-get install chromium"
