@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,13 @@ from sqlalchemy import Engine, create_engine, event
 
 from serving.store.erased import ErasedIds
 from serving.store.seam import Outcome, StoreError, StoreRow, failed
+from serving.store.writing import COLUMNS, Key, values_of, write_rows
 
 BUSY_WITHIN_S = 4.0
 # secure_delete on every connection: what is deleted, or moved to another page, is overwritten with zeros.
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "cache_size=-32000")
 
-INSERT = """
-INSERT INTO contract_rows (table_name, row_key, owner_id, member_id, order_id, content, received_time)
-VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (table_name, row_key) DO NOTHING
-"""
+INSERT = f"INSERT INTO contract_rows ({', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 EXISTING = "SELECT content FROM contract_rows WHERE table_name = ? AND row_key = ?"
 ERASED_AFTER = "SELECT seq, id_hash FROM erased_ids WHERE seq > ? ORDER BY seq"
 
@@ -69,15 +67,7 @@ class SqliteWriter:
         cursor = self._connection.cursor()
         try:
             cursor.execute("BEGIN IMMEDIATE")
-            self._erased.refresh(lambda seq: cursor.execute(ERASED_AFTER, (seq,)).fetchall())
-            outcomes: list[Outcome] = []
-            while len(outcomes) < len(rows):
-                row = rows[len(outcomes)]
-                if row.n_together == 1:
-                    outcomes.append(self._write_one(cursor, row))
-                else:
-                    event = rows[len(outcomes) : len(outcomes) + row.n_together]
-                    outcomes += self._write_event(cursor, event)
+            outcomes = write_rows(_Rows(cursor), rows, self._erased)
             cursor.execute("COMMIT")
         except sqlite3.Error as error:
             with contextlib.suppress(sqlite3.Error):
@@ -87,32 +77,26 @@ class SqliteWriter:
             cursor.close()
         return outcomes
 
-    def _write_event(self, cursor: sqlite3.Cursor, rows: Sequence[StoreRow]) -> list[Outcome]:
-        """All rows of an event, or none of them."""
-        cursor.execute("SAVEPOINT event")
-        outcomes = [self._write_one(cursor, row) for row in rows]
-        if "conflict" in outcomes or "erased" in outcomes:
-            cursor.execute("ROLLBACK TO event")
-            outcomes = ["left_out" if outcome == "stored" else outcome for outcome in outcomes]
-        cursor.execute("RELEASE event")
-        return outcomes
-
-    def _write_one(self, cursor: sqlite3.Cursor, row: StoreRow) -> Outcome:
-        if self._erased.names_one(row):
-            return "erased"
-        cursor.execute(
-            INSERT,
-            (row.table_name, row.row_key, row.owner_id, row.member_id, row.order_id, row.content,
-             row.received_time),
-        )  # fmt: skip
-        if cursor.rowcount == 1:
-            return "stored"
-        (content,) = cursor.execute(EXISTING, (row.table_name, row.row_key)).fetchone()
-        return "duplicate" if content == row.content else "conflict"
-
     def close(self) -> None:
         """See `RowWriter`."""
         self._connection.close()
+
+
+class _Rows:
+    """See `RowTable`."""
+
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._cursor = cursor
+
+    def erased_after(self, seq: int) -> list[tuple[int, str]]:
+        return self._cursor.execute(ERASED_AFTER, (seq,)).fetchall()
+
+    def contents(self, keys: Collection[Key]) -> dict[Key, str]:
+        found = {key: self._cursor.execute(EXISTING, key).fetchone() for key in keys}
+        return {key: row[0] for key, row in found.items() if row is not None}
+
+    def insert(self, rows: Sequence[StoreRow]) -> None:
+        self._cursor.executemany(INSERT, map(values_of, rows))
 
 
 def truncate_log(engine: Engine) -> bool:
