@@ -41,7 +41,7 @@ audit_log = Table(
 audit_head = Table(
     "audit_head",
     metadata,
-    Column("only", Integer, CheckConstraint("only = 1"), primary_key=True, autoincrement=False),
+    Column("only", Integer, CheckConstraint('"only" = 1'), primary_key=True, autoincrement=False),
     Column("seq", BigInteger, nullable=False),
     Column("row_hash", String(64), nullable=False),
 )

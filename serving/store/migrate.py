@@ -8,12 +8,16 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine
 
 from serving.store.seam import StoreError
 
 FOLDER = Path(__file__).with_name("migrations")
-LOCK_NUMBER = 7_203_177  # of PostgreSQL's advisory lock; any number that nobody else takes
+
+
+def is_made(engine: Engine) -> bool:
+    """Whether any version of the schema is there."""
+    return _found(engine) is not None
 
 
 def migrate(engine: Engine) -> None:
@@ -24,16 +28,21 @@ def migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
     script = ScriptDirectory.from_config(config)
-    with engine.connect() as plain:  # the usual case needs no write lock
-        connection = plain.execution_options(sharepicks_reads=True)
-        if MigrationContext.configure(connection).get_current_revision() == script.get_current_head():
-            return
+    if _found(engine) == script.get_current_head():  # the usual case needs no write lock
+        return
     with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK_NUMBER})"))
-        found = MigrationContext.configure(connection).get_current_revision()
+        found = _revision(connection)
         known = {revision.revision for revision in script.walk_revisions()}
         if found is not None and found not in known:
             raise StoreError("the store was made by a newer version of Sharepicks; upgrade this one")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _found(engine: Engine) -> str | None:
+    with engine.connect() as plain:
+        return _revision(plain.execution_options(sharepicks_reads=True))
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -10,51 +11,81 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from recsys.errors import UsageError
-from serving.store.migrate import migrate
+from serving.store.migrate import is_made, migrate
 from serving.store.seam import RowWriter, StoreError, failed
 from serving.store.store import Store
 
 SQLITE = "sqlite:///"
-KNOWN = "a store is sqlite:///PATH; PostgreSQL is not there yet"
+POSTGRES = ("postgresql://", "postgres://")
+KNOWN = "a store is sqlite:///PATH or postgresql://NAME@HOST/DATABASE"
+NO_STORE = "there is no store at this address; is it right?"
+
+# The engine, how its writer is opened given the salt, and how deleted bytes are scrubbed.
+Parts = tuple[Engine, Callable[[bytes], RowWriter], Callable[[], bool]]
 
 
 def open_store(url: str, *, must_exist: bool = False) -> Store:
     """The store at an address, its tables made or upgraded.
 
-    `must_exist`: a file that is not there is not made.
+    `must_exist`: a store that is not there is not made.
     UsageError when it is no address of a store; StoreError when the store cannot be opened now.
     """
-    try:
-        if url.startswith(SQLITE):
-            file = Path(url.removeprefix(SQLITE))
-            if must_exist and not file.is_file():
-                raise UsageError("there is no store at this address; is the path right?")
-            return Store(*_sqlite_parts(file))
-    except (SQLAlchemyError, OSError) as error:
-        raise failed(getattr(error, "orig", None) or error) from error
-    raise UsageError(f"{KNOWN}; got another beginning")
+    with _told():
+        return Store(*_parts(url, must_exist=must_exist))
 
 
 def open_engine(url: str) -> Engine:
     """What administrative transactions run on, every table made or upgraded; errors as of `open_store`."""
-    check_url(url)
-    try:
-        return _sqlite_parts(Path(url.removeprefix(SQLITE)))[0]
-    except (SQLAlchemyError, OSError) as error:
-        raise failed(getattr(error, "orig", None) or error) from error
+    with _told():
+        return _parts(url)[0]
 
 
 def check_url(url: str) -> None:
     """UsageError when it is no address of a store; nothing is opened."""
-    if not url.startswith(SQLITE) or url == SQLITE:
+    if url.startswith(POSTGRES):
+        try:
+            from serving.store.postgres import check_address
+        except ImportError:
+            raise UsageError(
+                "a store on PostgreSQL needs psycopg: pip install 'sharepicks[postgres]'"
+            ) from None
+        check_address(url)
+    elif not url.startswith(SQLITE) or url == SQLITE:
         raise UsageError(f"{KNOWN}; got another beginning")
 
 
-def _sqlite_parts(file: Path) -> tuple[Engine, Callable[[bytes], RowWriter], Callable[[], bool]]:
+def _parts(url: str, *, must_exist: bool = False) -> Parts:
+    check_url(url)
+    if url.startswith(SQLITE):
+        return _sqlite_parts(Path(url.removeprefix(SQLITE)), must_exist=must_exist)
+    return _postgres_parts(url, must_exist=must_exist)
+
+
+def _sqlite_parts(file: Path, *, must_exist: bool) -> Parts:
     from serving.store.sqlite import SqliteWriter, sqlite_engine, truncate_log
 
+    if must_exist and not file.is_file():
+        raise UsageError(NO_STORE)
     if not file.parent.is_dir():
         raise StoreError("the folder of the store's file is not there; make it first")
     engine = sqlite_engine(file)
     migrate(engine)
     return engine, partial(SqliteWriter, file), partial(truncate_log, engine)
+
+
+def _postgres_parts(url: str, *, must_exist: bool) -> Parts:
+    from serving.store.postgres import PostgresWriter, nothing_scrubbed, postgres_engine
+
+    engine = postgres_engine(url)
+    if must_exist and not is_made(engine):
+        raise UsageError(NO_STORE)
+    migrate(engine)
+    return engine, partial(PostgresWriter, url), nothing_scrubbed
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        raise failed(getattr(error, "orig", None) or error) from error

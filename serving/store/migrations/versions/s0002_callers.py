@@ -44,7 +44,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "audit_head",
-        sa.Column("only", sa.Integer, sa.CheckConstraint("only = 1"), primary_key=True, autoincrement=False),
+        sa.Column(
+            "only", sa.Integer, sa.CheckConstraint('"only" = 1'), primary_key=True, autoincrement=False
+        ),
         sa.Column("seq", sa.BigInteger, nullable=False),
         sa.Column("row_hash", sa.String(64), nullable=False),
     )

@@ -1,0 +1,174 @@
+"""PostgreSQL: many services over one store, and the database itself keeps one owner's rows from another.
+
+The hot path is plain psycopg; everything else goes over SQLAlchemy. Both connect by `connect`, and what a
+transaction is set to is said when it begins: a pooler between may give each another connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import Engine, create_engine, event, text
+
+from recsys.errors import UsageError
+from serving.store.erased import ErasedIds
+from serving.store.seam import Outcome, StoreError, StoreRow, failed
+from serving.store.writing import COLUMNS, Key, values_of, write_rows
+
+CONNECT_WITHIN_S = 3
+LOCK_WITHIN_S = 4
+WRITE_WITHIN_S = 4
+STATEMENT_WITHIN_S = 60  # of what is administrative, and of an export's longest question
+# A server that is gone without a word is noticed by the network's own patience.
+PATIENCE: dict[str, Any] = {
+    "connect_timeout": CONNECT_WITHIN_S,
+    "tcp_user_timeout": 5000,
+    "fallback_application_name": "sharepicks",
+    "client_encoding": "utf8",
+}
+READ = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+BOUNDS = (
+    "SELECT set_config('statement_timeout', '{statement_s}s', true), "
+    "set_config('lock_timeout', '{lock_s}s', true)"
+)
+SEE_ALL = "SELECT set_config('sharepicks.scope', 'all', true)"
+SEE_ONE = "SELECT set_config('sharepicks.owner_id', %s, true)"
+# Rows become visible in the order of their seq: a replica that polls would else pass by a smaller seq whose
+# transaction ended later. Whatever writes takes this lock, and keeps it until its transaction is over.
+WRITE_LOCK = "SELECT set_config('synchronous_commit', 'on', true), pg_advisory_xact_lock(7203178)"
+
+INSERT = f"""
+INSERT INTO contract_rows ({", ".join(COLUMNS)}) SELECT {", ".join(COLUMNS)}
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])
+    WITH ORDINALITY AS new ({", ".join(COLUMNS)}, place) ORDER BY place
+"""
+EXISTING = """
+SELECT table_name, row_key, content FROM contract_rows WHERE (table_name, row_key) IN (
+    SELECT name COLLATE "C", key COLLATE "C" FROM unnest(%s::text[], %s::text[]) AS asked (name, key)
+)
+"""
+ERASED_AFTER = "SELECT seq, id_hash FROM erased_ids WHERE seq > %s ORDER BY seq"
+SAFETY = """
+SELECT current_setting('server_encoding') = 'UTF8', current_setting('fsync') = 'on',
+    NOT (rolsuper OR rolbypassrls)
+FROM pg_roles WHERE rolname = current_user
+"""
+UNSAFE = (
+    "the store's database must be made with ENCODING 'UTF8'",
+    "the store's server runs with fsync off, so that a 202 would not survive the power; switch it on",
+    "the store's role must not pass row-level security (SUPERUSER, BYPASSRLS); make a plain role that owns "
+    "the database, see docs/store.md",
+)
+
+
+def check_address(url: str) -> None:
+    """UsageError when libpq cannot read it; nothing of it is repeated, since it may hold a password."""
+    try:
+        conninfo_to_dict(url)
+    except psycopg.Error:
+        raise UsageError(
+            "the store's address is not readable; it is postgresql://NAME:PASSWORD@HOST:PORT/DATABASE, with "
+            "what is special in a part as %XX"
+        ) from None
+
+
+def connect(url: str, *, autocommit: bool = False) -> psycopg.Connection:
+    """A connection; StoreError, without the server's own words, when there is none to be had now."""
+    try:
+        return psycopg.connect(url, autocommit=autocommit, **PATIENCE)
+    except psycopg.Error:
+        raise StoreError(
+            "the store's server cannot be reached, or refuses this name, password or database"
+        ) from None
+
+
+def postgres_engine(url: str) -> Engine:
+    """An engine for all but the hot path; its transactions see every row, or one owner's when told so.
+
+    UsageError when the server could not keep what the store promises.
+    """
+    engine = create_engine(
+        "postgresql+psycopg://", creator=partial(connect, url), pool_pre_ping=True, pool_size=4,
+        pool_timeout=LOCK_WITHIN_S,
+    )  # fmt: skip
+    weakref.finalize(engine, engine.pool.dispose)  # at exit, where nobody disposed of it before
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Any) -> None:
+        options = connection.get_execution_options()
+        reads, owner_id = options.get("sharepicks_reads"), options.get("sharepicks_owner_id")
+        if reads:
+            connection.exec_driver_sql(READ)
+        connection.exec_driver_sql(BOUNDS.format(statement_s=STATEMENT_WITHIN_S, lock_s=LOCK_WITHIN_S))
+        if owner_id is None:
+            connection.exec_driver_sql(SEE_ALL)
+        else:
+            connection.exec_driver_sql(SEE_ONE, (owner_id,))
+        if not reads:
+            connection.exec_driver_sql(WRITE_LOCK)
+
+    _refuse_unsafe(engine)
+    return engine
+
+
+def _refuse_unsafe(engine: Engine) -> None:
+    with engine.connect() as plain:
+        safe = plain.execution_options(sharepicks_reads=True).execute(text(SAFETY)).one()
+    for is_safe, sentence in zip(safe, UNSAFE, strict=True):
+        if not is_safe:
+            raise UsageError(sentence)
+
+
+class PostgresWriter:
+    """Writes rows over a connection of its own."""
+
+    def __init__(self, url: str, salt: bytes) -> None:
+        self._erased = ErasedIds(salt)
+        self._connection = connect(url, autocommit=True)
+
+    def write(self, rows: Sequence[StoreRow]) -> list[Outcome]:
+        """See `RowWriter`."""
+        try:
+            with self._connection.transaction(), self._connection.cursor() as cursor:
+                cursor.execute(BOUNDS.format(statement_s=WRITE_WITHIN_S, lock_s=LOCK_WITHIN_S))
+                cursor.execute(SEE_ALL)
+                cursor.execute(WRITE_LOCK)
+                return write_rows(_Rows(cursor), rows, self._erased)
+        except psycopg.Error as error:
+            raise failed(error) from error
+
+    def close(self) -> None:
+        """See `RowWriter`."""
+        with contextlib.suppress(psycopg.Error):
+            self._connection.close()
+
+
+class _Rows:
+    """See `RowTable`."""
+
+    def __init__(self, cursor: psycopg.Cursor) -> None:
+        self._cursor = cursor
+
+    def erased_after(self, seq: int) -> list[tuple[int, str]]:
+        return self._cursor.execute(ERASED_AFTER, (seq,)).fetchall()
+
+    def contents(self, keys: Collection[Key]) -> dict[Key, str]:
+        names, row_keys = [name for name, _ in keys], [row_key for _, row_key in keys]
+        found = self._cursor.execute(EXISTING, (names, row_keys)).fetchall()
+        return {(name, row_key): content for name, row_key, content in found}
+
+    def insert(self, rows: Sequence[StoreRow]) -> None:
+        if rows:
+            columns = [list(column) for column in zip(*map(values_of, rows), strict=True)]
+            self._cursor.execute(INSERT, columns)
+
+
+def nothing_scrubbed() -> bool:
+    """False: deleted rows are out of every query at once, their bytes go with vacuum, WAL and backups."""
+    return False
