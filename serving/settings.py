@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -41,7 +41,7 @@ class Settings:
     body_within_s: float = 10.0
     n_workers: int = 1
     reply_cache_mb: int = 64
-    store: str | None = None
+    store: str | None = field(default=None, repr=False)  # may hold a password
     store_within_s: float = 5.0
     storefront: str | None = None
     shares_a_day: int = 5

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from asgi_caller import Caller
 from fake_snapshots import make_app, make_registry
 from fastapi import FastAPI
 from postgres_server import Databases, NoServerError, databases
+
+KINDS_OF_STORE = ("sqlite", "postgresql")
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def caller(app: FastAPI) -> Caller:
     return Caller(app)
 
 
-def told_loudly(error: NoServerError) -> None:
+def not_run(error: NoServerError) -> None:
     """Skip with the reason; fail where a skipped test would be taken for a passed one."""
     sentence = f"NOT RUN ON POSTGRESQL: {error}"
     if os.environ.get("CI") == "true":
@@ -44,7 +47,7 @@ def postgres_databases() -> Iterator[Databases]:
         with databases() as made:
             yield made
     except NoServerError as error:
-        told_loudly(error)
+        not_run(error)
 
 
 @pytest.fixture
@@ -58,3 +61,19 @@ def postgres(postgres_databases: Databases) -> Iterator[Databases]:
 def postgres_url(postgres: Databases) -> str:
     """The address of an empty database on PostgreSQL."""
     return postgres.make()
+
+
+@pytest.fixture(params=KINDS_OF_STORE)
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """Makes addresses of empty stores of one kind, each kind in turn."""
+    if request.param == "postgresql":
+        made: Databases = request.getfixturevalue("postgres")
+        return made.make
+    numbers = itertools.count()
+    return lambda: f"sqlite:///{tmp_path}/store-{next(numbers)}.db"
+
+
+@pytest.fixture
+def url(new_url: Callable[[], str]) -> str:
+    """The address of an empty store, of each kind in turn."""
+    return new_url()

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg import sql
@@ -135,18 +135,25 @@ class Databases:
                 self._role = role
                 self._parts |= {"user": role, "password": password}
 
-    def make(self) -> str:
+    def make(self, encoding: str = "UTF8") -> str:
         """The address of a new database."""
         name = _fresh_name()
-        make = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8'")
+        make = sql.SQL(
+            "CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C'"
+        ).format(sql.Identifier(name), sql.Identifier(self._parts["user"]), sql.Literal(encoding))
         with psycopg.connect(self._admin_url, autocommit=True) as admin:
-            admin.execute(make.format(sql.Identifier(name), sql.Identifier(self._parts["user"])))
+            admin.execute(make)
         self._names.append(name)
-        parts = {
-            key: value for key, value in self._parts.items() if key not in ("user", "password", "dbname")
-        }
-        secret = f":{self._parts['password']}" if "password" in self._parts else ""
-        return f"postgresql://{self._parts['user']}{secret}@/{name}?{urlencode(parts)}"
+        return _address(self._parts | {"dbname": name})
+
+    def make_as_admin(self) -> str | None:
+        """The same, with a role that row-level security does not hold; None where we have none."""
+        if self._role is None:
+            return None
+        admin = conninfo_to_dict(self._admin_url)
+        secret = {"password": admin["password"]} if "password" in admin else {}
+        new = conninfo_to_dict(self.make())
+        return _address({**new, **secret, "user": admin.get("user", "postgres")})
 
     def drop_all(self) -> None:
         """Drop every database made so far, whoever is still connected."""
@@ -179,6 +186,12 @@ def databases() -> Iterator[Databases]:
     else:
         with own_server() as server:
             yield Databases(server.url)
+
+
+def _address(parts: dict[str, Any]) -> str:
+    rest = {name: value for name, value in parts.items() if name not in ("user", "password", "dbname")}
+    secret = f":{quote(parts['password'])}" if "password" in parts else ""
+    return f"postgresql://{quote(parts['user'])}{secret}@/{parts['dbname']}?{urlencode(rest)}"
 
 
 def _fresh_name() -> str:

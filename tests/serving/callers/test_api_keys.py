@@ -16,6 +16,7 @@ from serving.callers.audit import AuditError, Transactions, verify_chain
 from serving.callers.database import transactions_of
 from serving.callers.key_ring import KeyRing
 from serving.callers.roles import Caller, Role
+from serving.store.schema import metadata
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -33,8 +34,9 @@ class Clock:
 
 
 @pytest.fixture
-def transactions(tmp_path: Path) -> Transactions:
-    return transactions_of(f"sqlite:///{tmp_path / 'store.db'}")
+def transactions(url: str) -> Transactions:
+    """An empty store, of each kind in turn."""
+    return transactions_of(url)
 
 
 def make(transactions: Transactions, role: Role = Role.STOREFRONT, scope_id: str | None = None) -> NewKey:
@@ -57,6 +59,9 @@ def test_of_the_secret_only_a_hash_is_kept(transactions: Transactions, tmp_path:
     made = make(transactions)
     secret = made.key.rpartition("_")[2]
     kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    with transactions() as connection:
+        for table in metadata.sorted_tables:
+            kept += repr(connection.execute(table.select()).all()).encode()
     assert made.key_id.encode() in kept
     assert secret.encode() not in kept
     assert bytes.fromhex(secret) not in kept

@@ -64,6 +64,12 @@ def test_when_a_row_came_is_no_part_of_it(store: Store) -> None:
     assert store.ingest([dataclasses.replace(order(), received_time=1)]) == ["duplicate"]
 
 
+def test_the_longest_ids_in_any_script_are_kept(store: Store) -> None:
+    rows = [order("商😀" * 64, "é😀" * 64, member_id="会" * 128, owner_id="店" * 128)]
+    assert store.ingest(rows) == ["stored"] and store.ingest(rows) == ["duplicate"]
+    assert [found.content for found in store.rows_of_owner("店" * 128)] == [rows[0].content]
+
+
 def test_a_replica_that_polls_meets_each_row_once_and_misses_none(store: Store) -> None:
     threads = [
         threading.Thread(target=lambda n=n: [store.ingest([order(f"o-{n}-{k}")]) for k in range(25)])  # type: ignore[misc]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from postgres_server import Databases
 from store_rows import order, product, row
 from test_events_route import MUG, NOW, TEA, segment
 from typer.testing import CliRunner
@@ -58,13 +61,15 @@ def test_an_export_is_a_dataset_that_keeps_the_contract(store: Store, tmp_path: 
     assert str(orders["order_time"][0].as_py()) == "2024-05-01 00:30:00+00:00"
 
 
-def test_arrival_order_and_duplicates_leave_no_trace_in_the_bytes(tmp_path: Path) -> None:
+def test_arrival_order_and_duplicates_leave_no_trace_in_the_bytes(
+    tmp_path: Path, new_url: Callable[[], str]
+) -> None:
     rows = [product(f"p-{n}") for n in range(20)] + [order(f"o-{n}", f"p-{n % 20}") for n in range(200)]
     shuffled = rows + rows[:60]
     random.Random(7).shuffle(shuffled)
     found = []
     for name, sent in (("a", rows), ("b", shuffled)):
-        with open_store(f"sqlite:///{tmp_path}/{name}.db") as store:
+        with open_store(new_url()) as store:
             for start in range(0, len(sent), 37):
                 store.ingest(sent[start : start + 37])
             export_store(store, tmp_path / name)
@@ -72,12 +77,12 @@ def test_arrival_order_and_duplicates_leave_no_trace_in_the_bytes(tmp_path: Path
     assert found[0] == found[1] and "orders.parquet" in found[0]
 
 
-def replayed(seed: int, rows: list[StoreRow], folder: Path) -> dict[str, bytes]:
-    """The export after rows came shuffled, three in ten twice, to a store that was closed in between."""
+def replayed(seed: int, rows: list[StoreRow], url: str, out: Path) -> dict[str, str]:
+    """The bytes of the export after rows came shuffled, three in ten twice, to a store closed in between."""
     rng = random.Random(seed)
     sent = rows + rng.sample(rows, len(rows) * 3 // 10)
     rng.shuffle(sent)
-    start, url = 0, f"sqlite:///{folder}/{seed}.db"
+    start = 0
     while start < len(sent):
         with open_store(url) as store:
             for _ in range(rng.randint(1, 6)):
@@ -85,15 +90,40 @@ def replayed(seed: int, rows: list[StoreRow], folder: Path) -> dict[str, bytes]:
                 store.ingest(sent[start : start + size])
                 start += 0 if rng.random() < 0.1 else size  # not heard of: sent again
     with open_store(url) as store:
-        export_store(store, folder / f"out-{seed}")
-    return bytes_of(folder / f"out-{seed}")
+        export_store(store, out)
+    return bytes_of(out)
 
 
-@pytest.mark.parametrize("n_seeds", [5, pytest.param(50, marks=pytest.mark.long)])
-def test_replays_with_duplicates_and_retries_export_the_same_bytes(tmp_path: Path, n_seeds: int) -> None:
-    rows = [product(f"p-{n}") for n in range(20)] + [order(f"o-{n}", f"p-{n % 20}") for n in range(200)]
-    first, *others = (replayed(seed, rows, tmp_path) for seed in range(n_seeds))
+def rows_to_replay() -> list[StoreRow]:
+    """Products, orders of theirs and what Segment's events become; ids that locales sort differently."""
+    ids = [f"{'商Zzaé😀'[n % 6]}-{n}" for n in range(20)]
+    bags = [bought(f"m{n}", "2024-05-10T10:00:00Z", f"s{n}", [MUG, TEA]) for n in range(5)]
+    read = [EventReader(NOW).read(event) for event in bags]
+    segment_rows = [replace(row, n_together=1) for rows in read for row in rows]  # type: ignore[union-attr]
+    orders = [order(f"o-{n}", ids[n % 20], owner_id=f"w-{n % 3}") for n in range(200)]
+    return [*map(product, ids), *orders, *segment_rows]
+
+
+SEEDS = pytest.mark.parametrize("n_seeds", [5, pytest.param(50, marks=pytest.mark.long)])
+
+
+@SEEDS
+def test_replays_with_duplicates_and_retries_export_the_same_bytes(
+    tmp_path: Path, new_url: Callable[[], str], n_seeds: int
+) -> None:
+    rows = rows_to_replay()
+    first, *others = (replayed(seed, rows, new_url(), tmp_path / f"out-{seed}") for seed in range(n_seeds))
     assert "orders.parquet" in first and all(other == first for other in others)
+
+
+@SEEDS
+def test_both_kinds_of_store_export_the_same_bytes(tmp_path: Path, postgres: Databases, n_seeds: int) -> None:
+    rows = rows_to_replay()
+    for seed in range(n_seeds):
+        lite = replayed(seed, rows, f"sqlite:///{tmp_path}/{seed}.db", tmp_path / f"lite-{seed}")
+        assert {"orders.parquet", "offers.parquet", "products.parquet"} <= lite.keys()
+        assert lite == replayed(seed, rows, postgres.make(), tmp_path / f"postgres-{seed}")
+        postgres.drop_all()
 
 
 def test_without_an_order_of_its_own_an_export_would_tell_what_came_first(
@@ -118,7 +148,9 @@ def test_an_empty_store_is_no_dataset_and_leaves_nothing_behind(store: Store, tm
     assert not (tmp_path / "out").exists()
 
 
-def test_segment_events_that_came_one_by_one_export_as_the_importer_reads_their_file(tmp_path: Path) -> None:
+def test_segment_events_that_came_one_by_one_export_as_the_importer_reads_their_file(
+    tmp_path: Path, new_url: Callable[[], str]
+) -> None:
     events = [
         bought("m1", "2024-05-10T10:00:00Z", "o1", [MUG, TEA, TEA]),
         bought("m2", "2024-05-10T11:00:00Z", "o2", [MUG | {"price": 21.5}]),
@@ -136,7 +168,7 @@ def test_segment_events_that_came_one_by_one_export_as_the_importer_reads_their_
     for seed in range(3):
         sent = events + events[:3]
         random.Random(seed).shuffle(sent)
-        with open_store(f"sqlite:///{tmp_path}/{seed}.db") as store:
+        with open_store(new_url()) as store:
             take_in(store, sent)
             export_store(store, tmp_path / f"out-{seed}")
         assert bytes_of(tmp_path / f"out-{seed}") == bytes_of(tmp_path / "out-0")
@@ -153,11 +185,13 @@ def test_segment_events_that_came_one_by_one_export_as_the_importer_reads_their_
     }
 
 
-def test_the_command_exports_and_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/store.db"
-    missing = CliRunner().invoke(build_app(), ["export", "--store", url, str(tmp_path / "out")])
-    assert isinstance(missing.exception, UsageError) and not (tmp_path / "store.db").exists()
+def test_the_command_exports_and_a_store_that_is_not_there_is_not_made(tmp_path: Path, url: str) -> None:
+    command = ["export", "--store", url, str(tmp_path / "out"), "--json"]
+    for _ in range(2):  # the first try left nothing behind
+        missing = CliRunner().invoke(build_app(), command)
+        assert isinstance(missing.exception, UsageError) and "no store" in str(missing.exception)
+    assert not list(tmp_path.glob("store*"))
     with open_store(url) as store:
         store.ingest([product(), order()])
-    result = CliRunner().invoke(build_app(), ["export", "--store", url, str(tmp_path / "out"), "--json"])
+    result = CliRunner().invoke(build_app(), command)
     assert json.loads(result.output)["n_rows"] == {"products": 1, "orders": 1}
