@@ -29,6 +29,9 @@ STATEMENT_WITHIN_S = 60  # of what is administrative, and of an export's longest
 PATIENCE: dict[str, Any] = {
     "connect_timeout": CONNECT_WITHIN_S,
     "tcp_user_timeout": 5000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
     "fallback_application_name": "sharepicks",
     "client_encoding": "utf8",
 }

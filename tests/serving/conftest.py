@@ -9,7 +9,7 @@ import pytest
 from asgi_caller import Caller
 from fake_snapshots import make_app, make_registry
 from fastapi import FastAPI
-from postgres_server import Databases, NoServerError, databases
+from postgres_server import Databases, NoServerError, OwnServer, databases, own_server
 
 KINDS_OF_STORE = ("sqlite", "postgresql")
 
@@ -61,6 +61,16 @@ def postgres(postgres_databases: Databases) -> Iterator[Databases]:
 def postgres_url(postgres: Databases) -> str:
     """The address of an empty database on PostgreSQL."""
     return postgres.make()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[OwnServer]:
+    """A PostgreSQL server that the test may crash."""
+    try:
+        with own_server() as server:
+            yield server
+    except NoServerError as error:
+        not_run(error)
 
 
 @pytest.fixture(params=KINDS_OF_STORE)

