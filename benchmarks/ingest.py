@@ -1,11 +1,12 @@
 """Events per second that `sharepicks serve` acknowledges, on SQLite with synchronous=FULL, over HTTP.
 
-    python benchmarks/ingest.py [--seconds 5] [--folder DIR]
+    python benchmarks/ingest.py [--seconds 5] [--folder DIR] [--store postgresql://…]
 
 The real command serves on loopback over a store in DIR (by default where temporary files are: give a folder
 on the disk that is to be measured) and is sent orders over 16 connections that stay open, in batches of 100
 and one by one; each order is new, and counts when 202 came back. Beside it the floor: the same rows written
 by Python's own sqlite3, one transaction for each batch, in this process. The client shares the processor.
+With --store it is that store which is measured; it is filled with orders, so give it a database of its own.
 """
 
 from __future__ import annotations
@@ -35,15 +36,16 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--folder", type=Path, default=None)
+    parser.add_argument("--store", default=None)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1], help="events in a batch")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sharepicks-ingest-", dir=asked.folder) as name:
         folder = Path(name)
         (folder / "snapshots").mkdir()
         for size in asked.sizes:
-            store = folder / f"store-{size}.db"
+            store = asked.store or f"sqlite:///{folder}/store-{size}.db"
             service = ["-c", COMMAND, "serve", "--snapshots", str(folder / "snapshots"), "--port", "0",
-                       "--store", f"sqlite:///{store}"]  # fmt: skip
+                       "--store", store]  # fmt: skip
             rate = size * measured(service, _requests(size), asked.seconds, warm_up=50)
             floor = _raw(folder / f"raw-{size}.db", size, asked.seconds)
             sys.stdout.write(
@@ -54,10 +56,10 @@ def main() -> None:
 
 def _orders(size: int) -> Iterator[list[dict[str, object]]]:
     """Batches of new orders of a hundred owners and a thousand members, for ever."""
-    now = datetime.now(UTC).isoformat()
+    now = datetime.now(UTC).isoformat()  # in the ids too: each run's orders are new to the store
     for first in count(0, size):
         yield [
-            {"table": "orders", "order_id": f"order-{n}", "order_time": now,
+            {"table": "orders", "order_id": f"order-{now}-{n}", "order_time": now,
              "product_id": f"product-{n % 5000}", "member_id": f"member-{n % 1000}",
              "owner_id": f"owner-{n % 100}", "quantity": 1, "price_minor": 1990}
             for n in range(first, first + size)
