@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
+import orjson
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Engine, create_engine, event, text
@@ -37,24 +38,26 @@ PATIENCE: dict[str, Any] = {
 }
 READ = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 BOUNDS = (
-    "SELECT set_config('statement_timeout', '{statement_s}s', true), "
-    "set_config('lock_timeout', '{lock_s}s', true)"
+    "set_config('statement_timeout', '{statement_s}s', true), set_config('lock_timeout', '{lock_s}s', true)"
 )
-SEE_ALL = "SELECT set_config('sharepicks.scope', 'all', true)"
-SEE_ONE = "SELECT set_config('sharepicks.owner_id', %s, true)"
+SEE_ALL = "set_config('sharepicks.scope', 'all', true)"
+SEE_ONE = "set_config('sharepicks.owner_id', %s, true)"
 # Rows become visible in the order of their seq: a replica that polls would else pass by a smaller seq whose
 # transaction ended later. Whatever writes takes this lock, and keeps it until its transaction is over.
-WRITE_LOCK = "SELECT set_config('synchronous_commit', 'on', true), pg_advisory_xact_lock(7203178)"
+WRITE_LOCK = "set_config('synchronous_commit', 'on', true), pg_advisory_xact_lock(7203178)"
 
+# Rows travel as one JSON text: a third of the time that psycopg takes over seven arrays.
 INSERT = f"""
-INSERT INTO contract_rows ({", ".join(COLUMNS)}) SELECT {", ".join(COLUMNS)}
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])
-    WITH ORDINALITY AS new ({", ".join(COLUMNS)}, place) ORDER BY place
+INSERT INTO contract_rows ({", ".join(COLUMNS)})
+SELECT new->>0, new->>1, new->>2, new->>3, new->>4, new->>5, (new->>6)::bigint
+FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS sent (new, place) ORDER BY place
 """
+# LIMIT keeps each key a search of its own over the index; without it the planner may read the whole table.
 EXISTING = """
-SELECT table_name, row_key, content FROM contract_rows WHERE (table_name, row_key) IN (
-    SELECT name COLLATE "C", key COLLATE "C" FROM unnest(%s::text[], %s::text[]) AS asked (name, key)
-)
+SELECT there.* FROM jsonb_array_elements(%s::jsonb) AS sent (key) CROSS JOIN LATERAL (
+    SELECT table_name, row_key, content FROM contract_rows
+    WHERE table_name = (key->>0) COLLATE "C" AND row_key = (key->>1) COLLATE "C" LIMIT 1
+) AS there
 """
 ERASED_AFTER = "SELECT seq, id_hash FROM erased_ids WHERE seq > %s ORDER BY seq"
 SAFETY = """
@@ -108,13 +111,10 @@ def postgres_engine(url: str) -> Engine:
         reads, owner_id = options.get("sharepicks_reads"), options.get("sharepicks_owner_id")
         if reads:
             connection.exec_driver_sql(READ)
-        connection.exec_driver_sql(BOUNDS.format(statement_s=STATEMENT_WITHIN_S, lock_s=LOCK_WITHIN_S))
-        if owner_id is None:
-            connection.exec_driver_sql(SEE_ALL)
-        else:
-            connection.exec_driver_sql(SEE_ONE, (owner_id,))
-        if not reads:
-            connection.exec_driver_sql(WRITE_LOCK)
+        bounds = BOUNDS.format(statement_s=STATEMENT_WITHIN_S, lock_s=LOCK_WITHIN_S)
+        scope, values = (SEE_ALL, ()) if owner_id is None else (SEE_ONE, (owner_id,))
+        lock = "" if reads else f", {WRITE_LOCK}"
+        connection.exec_driver_sql(f"SELECT {bounds}, {scope}{lock}", values)
 
     _refuse_unsafe(engine)
     return engine
@@ -139,9 +139,8 @@ class PostgresWriter:
         """See `RowWriter`."""
         try:
             with self._connection.transaction(), self._connection.cursor() as cursor:
-                cursor.execute(BOUNDS.format(statement_s=WRITE_WITHIN_S, lock_s=LOCK_WITHIN_S))
-                cursor.execute(SEE_ALL)
-                cursor.execute(WRITE_LOCK)
+                bounds = BOUNDS.format(statement_s=WRITE_WITHIN_S, lock_s=LOCK_WITHIN_S)
+                cursor.execute(f"SELECT {bounds}, {SEE_ALL}, {WRITE_LOCK}".encode())
                 return write_rows(_Rows(cursor), rows, self._erased)
         except psycopg.Error as error:
             raise failed(error) from error
@@ -162,14 +161,12 @@ class _Rows:
         return self._cursor.execute(ERASED_AFTER, (seq,)).fetchall()
 
     def contents(self, keys: Collection[Key]) -> dict[Key, str]:
-        names, row_keys = [name for name, _ in keys], [row_key for _, row_key in keys]
-        found = self._cursor.execute(EXISTING, (names, row_keys)).fetchall()
+        found = self._cursor.execute(EXISTING, (orjson.dumps(list(keys)).decode(),)).fetchall()
         return {(name, row_key): content for name, row_key, content in found}
 
     def insert(self, rows: Sequence[StoreRow]) -> None:
         if rows:
-            columns = [list(column) for column in zip(*map(values_of, rows), strict=True)]
-            self._cursor.execute(INSERT, columns)
+            self._cursor.execute(INSERT, (orjson.dumps([values_of(row) for row in rows]).decode(),))
 
 
 def nothing_scrubbed() -> bool:

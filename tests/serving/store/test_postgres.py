@@ -105,7 +105,7 @@ def test_rows_become_visible_in_the_order_of_seq_and_red_control_without_the_loc
     postgres_url: str, monkeypatch: pytest.MonkeyPatch, locks: bool
 ) -> None:
     if not locks:
-        monkeypatch.setattr(postgres_module, "WRITE_LOCK", "SELECT 1")
+        monkeypatch.setattr(postgres_module, "WRITE_LOCK", "1")
     early = {"table_name": "shares", "row_key": "early", "content": "{}", "received_time": 0}
     met: list[str] = []
     with open_store(postgres_url) as one, open_store(postgres_url) as other:

@@ -46,7 +46,7 @@ def test_a_write_lock_that_somebody_holds_is_not_waited_for_longer_than_the_sett
 ) -> None:
     with app_over(tmp_path, within_s=0.2, url=postgres_url) as caller:
         with psycopg.connect(postgres_url) as other:
-            other.execute(WRITE_LOCK)
+            other.execute(f"SELECT {WRITE_LOCK}".encode())
             is_refused_and_picks_go_on(caller, send(caller, EVENT))
         assert caller.get("/readyz").status == 200
 
