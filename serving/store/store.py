@@ -108,7 +108,10 @@ class Store:
                 yield connection
 
     def scrub(self) -> bool:
-        """Whether nothing that was deleted is left in any file; False: try again when readers are done."""
+        """Whether nothing that was deleted is left in any file.
+
+        False on SQLite: try again when readers are done; on PostgreSQL always, see docs/store.md.
+        """
         with _as_sentence():
             return self._scrub()
 
