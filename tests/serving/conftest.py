@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from asgi_caller import Caller
 from fake_snapshots import make_app, make_registry
 from fastapi import FastAPI
-from postgres_server import Databases, NoServerError, OwnServer, databases, own_server
+from postgres_server import Databases, NoServerError, OwnServer, databases, not_run, own_server
 
 KINDS_OF_STORE = ("sqlite", "postgresql")
 
@@ -30,14 +29,6 @@ def app(registry: Path) -> FastAPI:
 def caller(app: FastAPI) -> Caller:
     """Sends requests to the app."""
     return Caller(app)
-
-
-def not_run(error: NoServerError) -> None:
-    """Skip with the reason; fail where a skipped test would be taken for a passed one."""
-    sentence = f"NOT RUN ON POSTGRESQL: {error}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(sentence)
-    pytest.skip(sentence)
 
 
 @pytest.fixture(scope="session")
