@@ -31,7 +31,7 @@ def serve(
     ] = None,
     store: Annotated[
         str | None,
-        typer.Option(help="The online store: sqlite:///PATH."),
+        typer.Option(help="The online store: sqlite:///PATH or postgresql://…."),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,

@@ -20,7 +20,7 @@ app = typer.Typer(help="Make, list, rotate and revoke the keys of callers, and c
 
 Store = Annotated[
     str | None,
-    typer.Option(envvar="SHAREPICKS_STORE", help="The online store: sqlite:///PATH"),
+    typer.Option(envvar="SHAREPICKS_STORE", help="The online store: sqlite:///PATH or postgresql://…"),
 ]
 KeyId = Annotated[str, typer.Argument(metavar="PREFIX", help="The part between sp_ and the secret.")]
 By = Annotated[str | None, typer.Option(help="Who does it, for the record; this login by default.")]
@@ -126,7 +126,7 @@ def _transactions(store: str | None) -> Transactions:
     from serving.callers.database import transactions_of
 
     if not store:
-        raise UsageError("name the online store: --store sqlite:///PATH, or SHAREPICKS_STORE")
+        raise UsageError("name the online store: --store sqlite:///PATH or postgresql://…, or SHAREPICKS_STORE")
     return transactions_of(store)
 
 

@@ -18,7 +18,7 @@ def export(
     path: Annotated[Path, typer.Argument(metavar="DIR", help="The dataset to write: a new folder.")],
     store: Annotated[
         str | None,
-        typer.Option(help="The online store: sqlite:///PATH; SHAREPICKS_STORE by default."),
+        typer.Option(help="The online store: sqlite:///PATH or postgresql://…; SHAREPICKS_STORE by default."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
