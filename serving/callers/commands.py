@@ -126,7 +126,9 @@ def _transactions(store: str | None) -> Transactions:
     from serving.callers.database import transactions_of
 
     if not store:
-        raise UsageError("name the online store: --store sqlite:///PATH or postgresql://…, or SHAREPICKS_STORE")
+        raise UsageError(
+            "name the online store: --store sqlite:///PATH or postgresql://…, or SHAREPICKS_STORE"
+        )
     return transactions_of(store)
 
 

@@ -77,16 +77,17 @@ class LiveService:
 
 @contextmanager
 def live_service(
-    folder: Path, world: World | None = None, *, has_store: bool = True
+    folder: Path, world: World | None = None, *, has_store: bool = True, url: str | None = None
 ) -> Iterator[LiveService]:
-    """A service over the snapshot of a world."""
+    """A service over the snapshot of a world, and the store of an address, else one in the folder."""
     registry = folder / "registry"
     if not registry.exists():
         write_live_snapshot(valued_model(world or town()), registry / "one")
         promote(registry, "one")
     clock = [NOON]
     numbers = count()
-    settings = Settings(registry, store=f"sqlite:///{folder}/store.db" if has_store else None)
+    url = url or (f"sqlite:///{folder}/store.db" if has_store else None)
+    settings = Settings(registry, store=url)
     app = create_app(settings, clock=lambda: clock[0], make_id=lambda: f"id-{next(numbers)}")
     service: Service = app.state.service
     service.metrics.snapshot_looked_at(service.keeper.refresh(), service.keeper.served)
