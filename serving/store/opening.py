@@ -69,18 +69,31 @@ def _sqlite_parts(file: Path, *, must_exist: bool) -> Parts:
     if not file.parent.is_dir():
         raise StoreError("the folder of the store's file is not there; make it first")
     engine = sqlite_engine(file)
-    migrate(engine)
+    with _let_go_of(engine):
+        migrate(engine)
     return engine, partial(SqliteWriter, file), partial(truncate_log, engine)
 
 
 def _postgres_parts(url: str, *, must_exist: bool) -> Parts:
-    from serving.store.postgres import PostgresWriter, nothing_scrubbed, postgres_engine
+    from serving.store.postgres import PostgresWriter, nothing_scrubbed, postgres_engine, refuse_unsafe
 
     engine = postgres_engine(url)
-    if must_exist and not is_made(engine):
-        raise UsageError(NO_STORE)
-    migrate(engine)
+    with _let_go_of(engine):
+        refuse_unsafe(engine)
+        if must_exist and not is_made(engine):
+            raise UsageError(NO_STORE)
+        migrate(engine)
     return engine, partial(PostgresWriter, url), nothing_scrubbed
+
+
+@contextmanager
+def _let_go_of(engine: Engine) -> Iterator[None]:
+    """Close every connection of an engine that nobody will use: opening is tried again and again."""
+    try:
+        yield
+    except BaseException:
+        engine.dispose()
+        raise
 
 
 @contextmanager

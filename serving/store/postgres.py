@@ -95,10 +95,7 @@ def connect(url: str, *, autocommit: bool = False) -> psycopg.Connection:
 
 
 def postgres_engine(url: str) -> Engine:
-    """An engine for all but the hot path; its transactions see every row, or one owner's when told so.
-
-    UsageError when the server could not keep what the store promises.
-    """
+    """An engine for all but the hot path; its transactions see every row, or one owner's when told so."""
     engine = create_engine(
         "postgresql+psycopg://", creator=partial(connect, url), pool_pre_ping=True, pool_size=4,
         pool_timeout=LOCK_WITHIN_S,
@@ -116,11 +113,11 @@ def postgres_engine(url: str) -> Engine:
         lock = "" if reads else f", {WRITE_LOCK}"
         connection.exec_driver_sql(f"SELECT {bounds}, {scope}{lock}", values)
 
-    _refuse_unsafe(engine)
     return engine
 
 
-def _refuse_unsafe(engine: Engine) -> None:
+def refuse_unsafe(engine: Engine) -> None:
+    """UsageError when this server, database or role cannot keep what the store promises."""
     with engine.connect() as plain:
         safe = plain.execution_options(sharepicks_reads=True).execute(text(SAFETY)).one()
     for is_safe, sentence in zip(safe, UNSAFE, strict=True):

@@ -71,9 +71,9 @@ class OwnServer:
                   "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")  # fmt: skip
         secret.unlink()
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         """Start it and wait until it answers."""
-        settings = [part for option in OPTIONS for part in ("-c", option)]
+        settings = [part for option in (*OPTIONS, *options) for part in ("-c", option)]
         with (self.folder / "log").open("ab") as log:
             self._child = subprocess.Popen(
                 [self._programs / "postgres", "-D", "data", "-k", self.folder, *settings],
@@ -142,6 +142,7 @@ class Databases:
         self._role: str | None = None
         self._names: list[str] = []
         with psycopg.connect(admin_url, autocommit=True) as admin:
+            self._parts.setdefault("user", admin.info.user)
             query = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
             if admin.execute(query).fetchone() == (True,):
                 role, password = _fresh_name(), secrets.token_hex(8)

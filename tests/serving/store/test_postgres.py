@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+import threading
 from concurrent.futures import wait
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from postgres_server import Databases
+from postgres_server import Databases, OwnServer
 from sqlalchemy import insert, inspect, select
 from store_rows import order, product
 from typer.testing import CliRunner
@@ -126,8 +128,6 @@ def test_keys_are_made_listed_and_revoked_by_command_and_a_worker_hears_of_it(po
         assert result.exit_code == 0, result.exception
         return result.stdout
 
-    import json
-
     made = json.loads(keys("create", "storefront", "--label", "app"))
     ring = KeyRing(readings_of(postgres_url), utc_now)
     ring.refresh()
@@ -188,3 +188,27 @@ def test_a_role_that_passes_row_level_security_is_refused(postgres: Databases) -
 def test_a_database_that_cannot_hold_every_script_is_refused(postgres: Databases) -> None:
     with pytest.raises(UsageError, match="ENCODING 'UTF8'"):
         open_store(postgres.make("SQL_ASCII"))
+
+
+def test_a_server_that_does_not_wait_for_its_disk_is_refused(own_postgres: OwnServer) -> None:
+    url = Databases(own_postgres.url).make()
+    open_store(url).close()
+    own_postgres.crash()
+    own_postgres.start("fsync=off")
+    with pytest.raises(UsageError, match="fsync off"):
+        open_store(url)
+
+
+def test_opening_that_is_refused_again_and_again_keeps_no_connection(postgres: Databases) -> None:
+    url = postgres.make("SQL_ASCII")
+    for _ in range(5):
+        with pytest.raises(UsageError):
+            open_store(url)
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(500):  # a backend takes its time to leave
+            (n_connections,) = connection.execute(others).fetchone() or (0,)
+            if n_connections == 1:
+                break
+            threading.Event().wait(0.01)
+    assert n_connections == 1
