@@ -28,6 +28,7 @@ from serving.store.opening import check_url, open_engine, open_store
 from serving.store.schema import contract_rows, metadata
 from serving.store.seam import StoreError
 from serving.store.store import Store
+from serving.store.writing import COLUMNS, values_of
 
 KEPT_APART = {"w-1"}
 
@@ -120,6 +121,25 @@ def test_rows_become_visible_in_the_order_of_seq_and_red_control_without_the_loc
         assert late.result(10) == ["stored"]
         met += [found.table_name for found in other.rows_after(polled[-1].seq if polled else 0)]
     assert met == (["shares", "orders"] if locks else ["orders"])
+
+
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read"])
+def test_a_row_that_two_services_get_at_once_is_kept_once_whatever_the_server_isolates_by(
+    postgres_url: str, isolation: str
+) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(
+            f"ALTER DATABASE {name} SET default_transaction_isolation = '{isolation}'".encode()
+        )
+    values = dict(zip(COLUMNS, values_of(order()), strict=True))
+    with open_store(postgres_url) as one, open_store(postgres_url) as other:
+        other.ingest([product()])
+        with one.transaction() as connection_of_one:
+            connection_of_one.execute(insert(contract_rows).values(values))
+            late = other.submit([order()])
+            wait([late], 0.3)
+        assert late.result(10) == ["duplicate"]
 
 
 def test_keys_are_made_listed_and_revoked_by_command_and_a_worker_hears_of_it(postgres_url: str) -> None:
