@@ -25,8 +25,8 @@ QUICK = {
 def browser() -> Iterator[Browser]:
     """The browser, headless and closed to the world.
 
-    Of one module and not of the session: Playwright keeps an event loop running in this thread while it lives,
-    and no test beside it could run one of its own.
+    Of one module and not of the session: while it lives, Playwright keeps an event loop running in this
+    thread, and no test beside it could run one of its own.
     """
     path = chromium_path()
     if path is None:
