@@ -35,6 +35,7 @@ from serving.routes_shares import new_link, shares_router
 from serving.routes_shop import problem_page, shop_router
 from serving.routes_shop_actions import shop_actions_router
 from serving.routes_shop_files import shop_files_router
+from serving.routes_snapshots import snapshots_router
 from serving.routes_suppliers import suppliers_router
 from serving.routes_tokens import tokens_router
 from serving.routes_value import value_router
@@ -88,6 +89,7 @@ def create_app(
     app.include_router(tokens_router())
     app.include_router(events_router(service, clock))
     app.include_router(members_router(service, clock))
+    app.include_router(snapshots_router(service, clock))
     app.include_router(shares_router(service, clock, make_id))
     app.include_router(feedback_router(service, clock, make_id))
     shop = Shop(service, clock, make_id)

@@ -13,12 +13,14 @@ import typer
 
 from recsys.errors import UsageError
 from serving.callers.commands import app as keys_app
+from serving.registry_commands import app as snapshots_app
 from serving.store.commands import app as store_app
 from serving.trust_commands import app as trust_app
 
 app = typer.Typer()
 app.registered_commands += trust_app.registered_commands + store_app.registered_commands
 app.add_typer(keys_app, name="keys")
+app.add_typer(snapshots_app, name="snapshots")
 
 
 @app.command(epilog="Example: sharepicks serve --snapshots ./snapshots --port 8000")

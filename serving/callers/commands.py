@@ -46,7 +46,7 @@ def create(
     from serving.callers.api_keys import create_key
 
     made = create_key(
-        _transactions(store), _role(role), scope, label=label, life=timedelta(days=days), actor=_actor(by),
+        _transactions(store), _role(role), scope, label=label, life=timedelta(days=days), actor=actor(by),
         now=_now(),
     )  # fmt: skip
     _show(made, json)
@@ -75,7 +75,7 @@ def revoke(key_id: KeyId, store: Store = None, by: By = None, json: AsJson = Fal
     """End a key: every worker refuses it within a second."""
     from serving.callers.api_keys import revoke_key
 
-    revoke_key(_transactions(store), key_id, actor=_actor(by), now=_now())
+    revoke_key(_transactions(store), key_id, actor=actor(by), now=_now())
     if json:
         _print_json({"key_id": key_id, "state": "revoked"})
     else:
@@ -98,7 +98,7 @@ def rotate(
 
     made = rotate_key(
         _transactions(store), key_id, overlap=timedelta(hours=overlap_hours), life=timedelta(days=days),
-        actor=_actor(by), now=_now(),
+        actor=actor(by), now=_now(),
     )  # fmt: skip
     _show(made, json)
 
@@ -150,7 +150,8 @@ def _head(text: str) -> Head:
     return Head(int(seq), row_hash)
 
 
-def _actor(by: str | None) -> str:
+def actor(by: str | None) -> str:
+    """Who acts: the name given, else this login; UsageError for a name that is none."""
     if by is not None:
         if not 1 <= len(by) <= 100 or not by.isprintable():
             raise UsageError("--by is 1 to 100 printable characters")
