@@ -16,7 +16,7 @@ from serving.callers.roles import Caller, Role
 from serving.described import errors, json_body, json_reply, path_id
 from serving.errors import ServiceError
 from serving.gate import check_fields, one_id, read_json, read_path_id, read_query, text
-from serving.replies import MoveBody, SnapshotsBody
+from serving.registry_replies import MoveBody, SnapshotsBody
 from serving.service import Service
 from serving.snapshots import open_served
 
