@@ -18,7 +18,7 @@ demo: runtime ## a simulated town, trained, evaluated and served; DEMO_EXIT=1 en
 	@$(BIN)/sharepicks demo $(if $(DEMO_EXIT),--exit)
 
 test: dev ## every test that is not marked long
-	@$(PYTEST) -n $(WORKERS) -m "not long" $(TESTS)
+	@$(PYTEST) -n $(WORKERS) --dist loadgroup -m "not long" $(TESTS)
 
 test-long: dev ## the long tests: minutes, and large data
 	@$(PYTEST) -m long $(TESTS)

@@ -18,6 +18,7 @@ from xss_strings import XSS_STRINGS
 from recsys.columns import StringColumn
 from recsys.pointer import promote
 
+pytestmark = pytest.mark.xdist_group("hostile")
 TRUSTING = (
     sys.executable, "-c",
     "import jinja2, serving.shop.shop as s; E = jinja2.Environment\n"
