@@ -9,7 +9,10 @@ from typing import Annotated
 
 import typer
 
+from training.experiments.commands import app as experiments
+
 app = typer.Typer()
+app.add_typer(experiments, name="experiment")
 
 
 @app.command()
