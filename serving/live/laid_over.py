@@ -29,6 +29,7 @@ class LaidOver:
         self._next_price_us: int | None = None
         self._buyers: dict[int, str] = {}  # member row: id, of those with orders since
         self._buyers_at = -1
+        self._product_rows: dict[str, int] = {}
         self.refresh(now_us)
 
     def refresh(self, now_us: int) -> None:
@@ -61,12 +62,13 @@ class LaidOver:
         for member_id in own_ids:
             for row in self._bought_since(member_id):
                 own[row] = own.get(row, 0.0) + 1.0
-        for member_id, tie, known in self._circle_of(owner_id):
+        for member_id, tie, member_row in self._circle_of(owner_id):
             if member_id in own_ids:
                 continue
+            had = self._had(member_row)
             for row in set(self._bought_since(member_id)):
                 circle[row] = circle.get(row, 0.0) + tie
-                if not known or not self._had(member_id, row):
+                if row not in had:
                     members[row] = members.get(row, 0) + 1
         shared = {products.row(name): time for name, time in facts.shares.get(owner_id, {}).items()}
         said = {
@@ -143,8 +145,8 @@ class LaidOver:
             found.add(people.members[int(people.owner_member[row])])
         return found
 
-    def _circle_of(self, owner_id: str) -> Iterator[tuple[str, float, bool]]:
-        """Members of her circle who bought since: id, tie, whether the snapshot knows the member."""
+    def _circle_of(self, owner_id: str) -> Iterator[tuple[str, float, int]]:
+        """Members of her circle who bought since: id, tie, row in the snapshot (-1: it does not know her)."""
         people, buyers = self.plain.people, self._recent_buyers()
         met: set[str] = set()
         row = people.owners.row(owner_id)
@@ -153,10 +155,10 @@ class LaidOver:
             for member_row, tie in zip(members.tolist(), ties.tolist(), strict=True):
                 if (member_id := buyers.get(member_row)) is not None:
                     met.add(member_id)
-                    yield member_id, float(tie), True
+                    yield member_id, float(tie), member_row
         for member_id in self._facts.circle.get(owner_id, ()):
             if member_id not in met and member_id in self._facts.orders:
-                yield member_id, 1.0, people.members.row(member_id) >= 0
+                yield member_id, 1.0, people.members.row(member_id)
 
     def _recent_buyers(self) -> dict[int, str]:
         """Row → id of the members the snapshot knows who bought since."""
@@ -169,13 +171,22 @@ class LaidOver:
 
     def _bought_since(self, member_id: str) -> Iterator[int]:
         for line in self._facts.orders.get(member_id, ()):
-            if line.time_us > self.since_us and (row := self.plain.products.ids.row(line.product_id)) >= 0:
+            if line.time_us > self.since_us and (row := self._product_row(line.product_id)) >= 0:
                 yield row
 
-    def _had(self, member_id: str, product_row: int) -> bool:
+    def _product_row(self, product_id: str) -> int:
+        """The row of a product, looked up once: many people buy the same."""
+        row = self._product_rows.get(product_id)
+        if row is None:
+            row = self._product_rows[product_id] = self.plain.products.ids.row(product_id)
+        return row
+
+    def _had(self, member_row: int) -> set[int]:
+        """What the snapshot knows that a member ordered, by product row."""
+        if member_row < 0:
+            return set()
         orders = self.plain.people.orders
-        row = self.plain.people.members.row(member_id)
-        return row >= 0 and product_row in orders.indices[orders.span(row)]
+        return set(orders.indices[orders.span(member_row)].tolist())
 
     def _knows(self, owner_id: str, member_id: str) -> bool:
         if member_id in self._own_members(owner_id) or member_id in self._facts.circle.get(owner_id, ()):
