@@ -46,7 +46,8 @@ def test_the_whole_way_from_list_to_results(
         picture(page, pictures, f"shared-{language}-{size}")
         assert page.locator("textarea").count() == 3
         poster = page.locator("img.poster")
-        assert poster.evaluate("image => image.complete && image.naturalWidth > 0")
+        expect(poster).to_have_js_property("complete", True)
+        assert poster.evaluate("image => image.naturalWidth") > 0
 
         with opened(browser) as friend:  # who has no session
             friend.goto(link)
