@@ -111,6 +111,8 @@ def shop_router(shop: Shop) -> APIRouter:
         served = shop.service.served_to(request)
         words, model, start = shop.words_for(request), shop.model(), asked.get("start", 0)
         today = today_of(shop.service, served, owner_id)
+        if start >= len(today.picks):  # the list got shorter since the link was made
+            start = 0
         cards = [card_of(pick, model, words) for pick in today.picks[start:]]
         until = _days_on(shop.clock(), SAID_DAYS)
         told: dict[str, Any] = {

@@ -58,6 +58,13 @@ def test_the_page_shows_what_the_service_picks(town: LiveService) -> None:
     assert "Good shares left today: 5" in text and "Better value than" in text
 
 
+@pytest.mark.parametrize("start", [5, 19, 20])
+def test_a_link_to_more_picks_than_there_are_shows_the_first(town: LiveService, start: int) -> None:
+    for product_id in ("n1", "k1"):
+        town.share(product_id)
+    assert re.search("<h2>Title of [nkt][0-9]", page(town, f"/shop/o-noodles?start={start}"))
+
+
 def test_each_language_is_whole(town: LiveService) -> None:
     for asked, words in (
         ("zh-TW", "今天還適合分享 5 次"),
