@@ -20,6 +20,10 @@ REASON_CODES = (
 )  # fmt: skip
 EVENT_TYPES = ("view", "click", "add_to_cart", "reply", "mute", "block")
 FAULTS = ("supplier", "logistics", "customer", "unknown")
+# What says nothing against the product: a fault of somebody else, or, where none is told, these reasons.
+EXCUSED_FAULTS = ("customer", "logistics")
+OWN_CHOICE = ("changed_mind", "no_longer_needed", "size_fit")
+LOW_RATING = 2  # stars or fewer
 GROUP_STATUSES = ("open", "succeeded", "failed")
 RELATIONS = ("follower", "customer", "invited", "group_member", "friend")
 UNIT_MEASURES = ("g", "ml", "piece")

@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from features.arrays import Array
 from features.columns.outcomes import (
-    LOW_RATING,
     days_counted,
     fault_returns,
     known_complaints,
@@ -23,6 +22,7 @@ from features.columns.outcomes import (
     order_lines,
     verified_reviews,
 )
+from features.contract import LOW_RATING
 from features.expressions import SECONDS_PER_DAY, WEIGHT_UNIT, epoch_seconds
 from features.window import Window
 from recsys.circuit_breaker import NEVER

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from features.arrays import Array
 from features.columns.products import DEFAULT_RETURN_DAYS, DELIVERY_DAYS
+from features.contract import EXCUSED_FAULTS, LOW_RATING, OWN_CHOICE
 from features.expressions import SECONDS_PER_DAY, WEIGHT_UNIT, Expression, decayed_units, epoch_seconds
 from features.interactions import real_orders
 from features.window import Window
@@ -22,11 +23,8 @@ from recsys.quality import MAX_AGE_DAYS, maturity_by_age
 
 REVIEW_HALF_LIFE_DAYS = 180.0
 INCENTIVISED_WEIGHT = 0.3
-LOW_RATING = 2
 WORST_SEVERITY = 4
 REBUY_AFTER_DAYS = 30  # a buyer has had the time to come back
-# a return for these says nothing of the product
-OWN_CHOICE = ("changed_mind", "no_longer_needed", "size_fit")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,7 +156,7 @@ def fault_returns(window: Window, at: int) -> ibis.Table:
     """The rows of returns up to `at` that may be the product's fault."""
     returns = window.table("returns")
     returns = returns.filter(returns.order_code.notnull() & (epoch_seconds(returns.request_time) <= at))
-    excused = returns.fault.isin(("customer", "logistics")).fill_null(False)
+    excused = returns.fault.isin(EXCUSED_FAULTS).fill_null(False)
     chosen = (returns.fault.isnull() | (returns.fault == "unknown")) & returns.reason_code.isin(OWN_CHOICE)
     return returns.filter(~excused & ~chosen.fill_null(False))
 

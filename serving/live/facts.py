@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from features.contract import EXCUSED_FAULTS, LOW_RATING, OWN_CHOICE
 from serving.store.rows import FEEDBACK, INTERESTS
 
 DAY_US = 86_400_000_000
@@ -18,8 +19,6 @@ KEPT_DAYS = 35
 MAX_CHANGES = 4096  # that kept replies are compared with; a reply older than them is worked out again
 MAX_OFFERS = 8  # of one product, the newest
 MAX_OF_ONE = 2000  # orders of a member, shares of an owner, words of an owner: the newest count
-LOW_RATING = 2  # stars or fewer, by who bought it
-EXCUSED = ("customer", "logistics")  # whose fault a return may be without the product being bad
 
 Row = Mapping[str, Any]
 
@@ -196,7 +195,9 @@ class Facts:
         return Change(owner_id=row["owner_id"])
 
     def _return(self, row: Row) -> Change | None:
-        return None if row.get("fault") in EXCUSED else self._bad(row, row["request_time"])
+        fault = row.get("fault", "unknown")
+        chosen = fault == "unknown" and row.get("reason_code") in OWN_CHOICE
+        return None if fault in EXCUSED_FAULTS or chosen else self._bad(row, row["request_time"])
 
     def _review(self, row: Row) -> Change | None:
         return self._bad(row, row["review_time"]) if row["rating"] <= LOW_RATING else None

@@ -103,6 +103,24 @@ def test_a_burst_of_bad_endings_blocks_for_everybody(town: LiveService) -> None:
     assert "n1" not in town.picks() and "n1" not in town.picks("o-kitchen") and "n2" in town.picks()
 
 
+@pytest.mark.parametrize(
+    ("told", "is_blocked"),
+    [
+        ({"fault": "supplier"}, True), ({"reason_code": "not_as_described"}, True), ({}, True),
+        ({"fault": "customer"}, False), ({"fault": "logistics"}, False),
+        ({"reason_code": "changed_mind"}, False), ({"fault": "unknown", "reason_code": "size_fit"}, False),
+        ({"fault": "supplier", "reason_code": "size_fit"}, True),
+    ],
+)  # fmt: skip
+def test_only_what_may_be_the_products_fault_counts_against_it(
+    town: LiveService, told: dict[str, str], is_blocked: bool
+) -> None:
+    at = (NOON - timedelta(minutes=1)).isoformat()
+    town.tell(*({"table": "returns", "return_id": f"r{i}", "order_id": f"x{i}", "product_id": "n1",
+                 "request_time": at, **told} for i in range(12)))  # fmt: skip
+    assert ("n1" not in town.picks()) is is_blocked
+
+
 def test_complaints_without_an_order_block_nothing(town: LiveService) -> None:
     for i in range(12):
         at = (NOON - timedelta(minutes=i)).isoformat()
