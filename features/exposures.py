@@ -7,7 +7,6 @@ the impressions themselves, not from the owners known otherwise: one who never s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import ibis
 import numpy as np
@@ -16,12 +15,11 @@ from features.arrays import NO_ROW, Array, places_in
 from features.contract import TABLE_BY_NAME
 from features.known import known_at
 from features.reading import read_table
+from features.row_check import micros
 from features.share_outcomes import share_outcomes
 from features.window import Window
 from recsys.errors import DataError
 from recsys.experiment import Experiment
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,11 +67,6 @@ def exposures(window: Window, experiment: Experiment) -> Exposures:
         owner_id, first, place, policy, logged["n"], logged["n_without"],
         share_owner[counts], outcomes.share_time[counts], outcomes.n_kept[counts],
     )  # fmt: skip
-
-
-def micros(moment: datetime) -> int:
-    """Microseconds since 1970 UTC."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def _logged(window: Window, experiment: Experiment) -> dict[str, Array]:

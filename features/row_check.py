@@ -51,6 +51,11 @@ NOT_TEXT = "must be text: ids are never parsed, so write them as strings"
 Cell = str | int | float | bool
 
 
+def micros(time: datetime) -> int:
+    """An aware time in microseconds since 1970 UTC, as rows hold it."""
+    return (time - EPOCH) // MICROSECOND
+
+
 class Breach(Exception):
     """A rule that a cell breaks: its sentence, without the cell."""
 
@@ -205,7 +210,7 @@ def _read_time(raw: Any) -> int:
     ):  # the end of a day, as DuckDB reads it
         text, days = text[:11] + "00" + text[13:], 1
     try:
-        return (datetime.fromisoformat(text) - EPOCH) // MICROSECOND + days * DAY
+        return micros(datetime.fromisoformat(text)) + days * DAY
     except (ValueError, OverflowError):
         raise Breach(_MALFORMED_TIME) from None
 

@@ -22,3 +22,8 @@ def levels_of(paths: Sequence[str]) -> npt.NDArray[np.int32]:
         for depth in range(len(names)):
             levels[depth, row] = row_of.get(SEPARATOR.join(names[: depth + 1]), -1)
     return levels
+
+
+def leaf_name(path: str) -> str:
+    """What a category is called in a sentence: the end of its path."""
+    return path.rpartition(SEPARATOR)[2]

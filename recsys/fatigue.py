@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from recsys.domain import FatigueTold
-from recsys.live import OwnerNow
+from recsys.live import DAY_US, OwnerNow, shared_at
 from recsys.model import Model
 
-DAY_US = 86_400_000_000
 REST_DAYS = 3  # a category rests so long after …
 REST_AFTER = 2  # … so many of its products were shared within as many days
 WEEK = 7
@@ -38,10 +35,11 @@ class Fatigue:
 
 def fatigue_of(model: Model, owner_row: int, now: OwnerNow) -> Fatigue:
     """The fatigue of one owner's circle at the moment of `now`; a product shared twice counts once."""
-    shared = dict(_known(model, owner_row, now.time_us))
+    since_us = now.time_us - WEEK * DAY_US
+    shared = shared_at(model, owner_row, since_us)
     for row, time_us in now.shared_us.items():
         shared[row] = max(time_us, shared.get(row, 0))
-    recent = {row: time for row, time in shared.items() if now.time_us - WEEK * DAY_US < time <= now.time_us}
+    recent = {row: time for row, time in shared.items() if since_us < time <= now.time_us}
     n_today = sum(time > now.time_us - DAY_US for time in recent.values())
     return Fatigue(
         n_today, now.shares_a_day, _resting(model, recent, now.time_us),
@@ -65,14 +63,3 @@ def _resting(model: Model, recent: Mapping[int, int], now_us: int) -> dict[int, 
         for category, found in sorted(times.items())
         if len(found) >= REST_AFTER
     }
-
-
-def _known(model: Model, owner_row: int, now_us: int) -> dict[int, int]:
-    """What the snapshot knows of her shares of the last week."""
-    shares = model.people.shares
-    if owner_row < 0 or model.as_of_us is None or "last_time" not in shares.extra:
-        return {}
-    span = shares.span(owner_row)
-    last_us = shares.extra["last_time"][span]
-    at = np.flatnonzero(last_us > now_us - WEEK * DAY_US)
-    return dict(zip(shares.indices[span][at].tolist(), last_us[at].tolist(), strict=True))

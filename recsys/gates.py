@@ -12,34 +12,37 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from recsys.category_tree import SEPARATOR
 from recsys.domain import Query
-from recsys.fatigue import fatigue_of
+from recsys.fatigue import Fatigue
 from recsys.ids import IdList
-from recsys.live import OwnerNow, closed_categories, refused, row_of
+from recsys.live import DAY_US, OwnerNow, closed_categories, refused, row_of
 from recsys.model import NO_PRICE, Model, as_csr
 from recsys.opening import Mask, Open
 from recsys.pairs import Pairs, values_at
-from recsys.profiles import Profiles
+from recsys.profiles import Profiles, merged
 from recsys.sparse import Csr, CsrView, csr_of_parts, rows_of
 from recsys.standing import Standing
 
 Gate = Mask | Csr  # products closed for all: bool (n_products,); or pairs closed: owners × products, 1 each
 
 SHARE_COOL_DOWN_DAYS = 14
-MICROSECONDS_PER_DAY = 86_400_000_000
 
 
-def gates(model: Model, profiles: Profiles, query: Query, now: OwnerNow | None = None) -> Mapping[str, Gate]:
-    """Each gate that closes anything. The same query settings hold for all owners of the chunk."""
+def gates(
+    model: Model, profiles: Profiles, query: Query, now: OwnerNow | None = None, tired: Fatigue | None = None
+) -> Mapping[str, Gate]:
+    """Each gate that closes anything. The same query settings hold for all owners of the chunk.
+
+    `now`, `tired`: what happened since the snapshot to the only owner, and how tired her circle is.
+    """
     products = model.products
     closed: dict[str, Gate] = dict(model.standing(profiles.target).gates)
     shared = _shared_recently(model, profiles, _moment(model, query, now))
     if now is not None:
         shared = _with_latest(shared, model, profiles, now)
-        closed.update(_closed_by_her(model, profiles, now))
+        closed.update(_closed_by_her(model, now, tired))
     if shared is not None:
         closed["shared_recently"] = shared
     if query.unseen and profiles.own_orders.nnz:
@@ -105,7 +108,7 @@ def _shared_recently(model: Model, profiles: Profiles, now_us: int | None) -> Cs
     """
     if now_us is None or model.as_of_us is None or not profiles.shares.nnz:
         return None
-    earliest_us = now_us - SHARE_COOL_DOWN_DAYS * MICROSECONDS_PER_DAY
+    earliest_us = now_us - SHARE_COOL_DOWN_DAYS * DAY_US
     shares, rows = model.people.shares, profiles.owner_rows
     last_time = shares.extra["last_time"][shares.positions(rows[rows >= 0])]
     recent = _where(as_csr(shares, rows), (last_time > earliest_us) & (last_time <= now_us))
@@ -114,18 +117,17 @@ def _shared_recently(model: Model, profiles: Profiles, now_us: int | None) -> Cs
     return recent if recent.nnz else None
 
 
-def _closed_by_her(model: Model, profiles: Profiles, now: OwnerNow) -> Mapping[str, Gate]:
+def _closed_by_her(model: Model, now: OwnerNow, tired: Fatigue | None) -> Mapping[str, Gate]:
     """What her words close, and the categories that her circle has had enough of for a while."""
     found = {"you_said": refused(model, now.said)}
-    if profiles.target == "circle":
-        tired = fatigue_of(model, int(profiles.owner_rows[0]), now)
+    if tired is not None:
         found["category_rests"] = closed_categories(model, tired.resting)
     return {name: mask for name, mask in found.items() if mask is not None}
 
 
 def _with_latest(shared: Csr | None, model: Model, profiles: Profiles, now: OwnerNow) -> Csr | None:
     """What is closed as shared recently, with what she shared since the snapshot."""
-    earliest_us = now.time_us - SHARE_COOL_DOWN_DAYS * MICROSECONDS_PER_DAY
+    earliest_us = now.time_us - SHARE_COOL_DOWN_DAYS * DAY_US
     latest = {row: 1.0 for row, time_us in now.shared_us.items() if earliest_us < time_us <= now.time_us}
     if not latest:
         return shared
@@ -134,7 +136,7 @@ def _with_latest(shared: Csr | None, model: Model, profiles: Profiles, now: Owne
         more = _without_short_groups(more, model.signals.one_short, profiles.owner_rows, now.time_us)
     if not more.nnz:
         return shared
-    return more if shared is None else csr_array(shared.maximum(more))
+    return more if shared is None else merged(shared, more)
 
 
 def _without_short_groups(

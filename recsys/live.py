@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from recsys.category_tree import SEPARATOR
 from recsys.model import Model
 from recsys.sparse import Csr, csr_of_parts
 
 Mask = npt.NDArray[np.bool_]
 Said = Mapping[int, tuple[str, int]]  # product row → what she said of it, and its price then (-1: none)
 
+DAY_US = 86_400_000_000
 WORDS = ("not_for_my_people", "too_dear", "complaint", "already_have")
 NOT_FOR_MY_PEOPLE, TOO_DEAR, COMPLAINT, ALREADY_HAVE = WORDS
 REFUSED_TWICE = 2  # products of one category that are not for her people: then none of it is
@@ -122,9 +122,15 @@ def closed_categories(model: Model, categories: Mapping[int, object]) -> Mask | 
     )
 
 
-def leaf_name(path: str) -> str:
-    """What a category is called in a sentence: the end of its path."""
-    return path.rsplit(SEPARATOR, 1)[-1]
+def shared_at(model: Model, owner_row: int, since_us: int) -> dict[int, int]:
+    """Product row → when the snapshot last saw her share it, µs, after a moment; {} for an unknown owner."""
+    shares = model.people.shares
+    if owner_row < 0 or model.as_of_us is None or "last_time" not in shares.extra:
+        return {}
+    span = shares.span(owner_row)
+    last_us = shares.extra["last_time"][span]
+    at = np.flatnonzero(last_us > since_us)
+    return dict(zip(shares.indices[span][at].tolist(), last_us[at].tolist(), strict=True))
 
 
 def _changed(values: npt.NDArray[np.int64], changes: Mapping[int, int]) -> npt.NDArray[np.int64]:

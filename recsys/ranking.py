@@ -73,7 +73,7 @@ def rank(
     longer one. Where they are too few, every source is asked further and further down, until the lists are
     long enough or nothing open is left; what only a deeper question finds stands below what was found before.
     """
-    closed = gates(scoring.model, scoring.profiles, query, scoring.now)
+    closed = gates(scoring.model, scoring.profiles, query, scoring.now, scoring.fatigue)
     scoring.occasion = occasion_of(scoring.model.scenes, query.scene, query.channel, scoring.profiles.target)
     if candidates is not None:
         ranked = _selected(scoring, _ranked(scoring, candidates, closed))

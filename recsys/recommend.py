@@ -14,7 +14,7 @@ from recsys.domain import MAX_PICKS_PER_REPLY, Expected, Offer, Pick, Query, Rep
 from recsys.errors import QueryError
 from recsys.expected import expected_of
 from recsys.exploration import Shown, shown
-from recsys.fatigue import fatigue_of, fatigue_told
+from recsys.fatigue import fatigue_told
 from recsys.good_value import OF_PRICE, summaries
 from recsys.grounds import grounds_of
 from recsys.live import OwnerNow
@@ -67,12 +67,12 @@ def recommend_of(model: Model, query: Query, now: OwnerNow | None = None) -> Rep
     if not 1 <= query.n <= MAX_PICKS_PER_REPLY:
         raise QueryError(f"n must be between 1 and {MAX_PICKS_PER_REPLY}; got {query.n}")
     owner_row = model.people.owners.row(query.owner_id)
-    tired = None if now is None or query.target != "circle" else fatigue_of(model, owner_row, now)
+    scoring = scoring_of(model, np.array([owner_row], dtype=np.int32), query.target, now)
+    tired = scoring.fatigue
     if tired is not None and not tired.n_left and query.product_ids is None:
         return Reply(
             query.owner_id, query.target, (), shorter_because="fatigue", fatigue=fatigue_told(model, tired)
         )
-    scoring = scoring_of(model, np.array([owner_row], dtype=np.int32), query.target, now)
     candidates = None if query.product_ids is None else _named(model, query.product_ids)
     ranked = rank(scoring, query, candidates)
     rung = int(scoring.profiles.rung[0])

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from recsys.fatigue import Fatigue, fatigue_of
 from recsys.index import ProductIndex
 from recsys.live import OwnerNow
 from recsys.model import Model
@@ -39,6 +40,13 @@ class Scoring:
     def top(self, operator: Operator, n: int) -> Proposals:
         """The n best open products of each owner by one operator."""
         return self.by_operator(operator).top(n, self.open)
+
+    @cached_property
+    def fatigue(self) -> Fatigue | None:
+        """How tired the circle of the only owner is; None for what she buys herself, and without `now`."""
+        if self.now is None or self.profiles.target != "circle":
+            return None
+        return fatigue_of(self.model, int(self.profiles.owner_rows[0]), self.now)
 
     @property
     def standing(self) -> Standing:

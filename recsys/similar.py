@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from recsys.good_value import known
 from recsys.model import Model
 from recsys.reasons import MIN_CO_BUYERS
 
@@ -27,14 +28,14 @@ def similar(model: Model, product_id: str, kind: Kind, n: int) -> list[dict[str,
     rows, n_members = (
         _substitutes(model, others) if kind == "substitute" else _complements(model, row, others)
     )
-    kept = ~np.logical_or.reduce(
-        [np.zeros(len(rows), dtype=bool), *(mask[rows] for mask in model.standing("self").gates.values())]
-    )
+    pool = model.standing("self").pool
+    kept = np.ones(len(rows), dtype=bool) if pool is None else pool.mask[rows]
     return [
         {
             "product_id": model.products.ids[at], "title": model.products.titles[at],
             "category": model.products.categories[int(model.products.category_row[at])],
-            "value_score": _score(model, at), "n_members": count,
+            "value_score": None if model.value is None else known(model.value.value_score[at]),
+            "n_members": count,
         }
         for at, count in zip(rows[kept][:n].tolist(), n_members[kept][:n].tolist(), strict=True)
     ]  # fmt: skip
@@ -56,8 +57,3 @@ def _complements(model: Model, row: int, others: Any) -> tuple[Any, Any]:
     kept = (n_members >= MIN_CO_BUYERS) & (found != row) & ~np.isin(found, others)
     order = np.lexsort((found[kept], -weight[kept]))
     return found[kept][order], n_members[kept][order].astype(object)
-
-
-def _score(model: Model, row: int) -> float | None:
-    score = -1.0 if model.value is None else float(model.value.value_score[row])
-    return None if score < 0 else score

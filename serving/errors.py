@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from recsys.errors import QueryError
+from serving.callers.owner_session import PAGES
 
 STATUS_OF = {
     "bad_request": 400,
@@ -72,7 +73,7 @@ def install_error_handlers(app: FastAPI, problem_page: Callable[[Request, Servic
     @app.exception_handler(ServiceError)
     async def _refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, ServiceError)
-        if request.scope["path"].startswith("/shop/"):
+        if request.scope["path"].startswith(PAGES):
             return problem_page(request, error)
         return error_response(error.code, error.detail, error.headers)
 

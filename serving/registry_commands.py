@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recsys.errors import UsageError
+from serving.clock import utc_now
 
 if TYPE_CHECKING:
     from recsys.registry import Known, Move
@@ -102,7 +102,7 @@ def promote(
     from serving.snapshots import open_served
 
     made = move(
-        snapshots, named(snapshots, name).name, who=_actor(by), why=why, now=datetime.now(UTC),
+        snapshots, named(snapshots, name).name, who=_actor(by), why=why, now=utc_now(),
         verify=open_served, expected=if_serving,
     )  # fmt: skip
     _say(made, json)
@@ -114,7 +114,7 @@ def rollback(snapshots: Folder = HERE, why: Why = "", by: By = None, json: AsJso
     from recsys.registry import rollback as back
     from serving.snapshots import open_served
 
-    _say(back(snapshots, who=_actor(by), why=why, now=datetime.now(UTC), verify=open_served), json)
+    _say(back(snapshots, who=_actor(by), why=why, now=utc_now(), verify=open_served), json)
 
 
 def _actor(by: str | None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from recsys.fatigue import fatigue_of, fatigue_told
 from recsys.similar import KINDS, similar
 from serving.callers.declare import may_call
 from serving.callers.roles import Role
@@ -39,13 +38,7 @@ def circle_router(service: Service) -> APIRouter:
         owner_id = read_path_id(request, "owner_id", OWNERS, CIRCLE)
         read_query(request, ())
         served = service.served_to(request)
-        model, laid = served.model, service.live.laid_over(served)
-        seen = None if model is None else circle_view(model, owner_id)
-        tired = None
-        if laid is not None:
-            now = laid.owner_now(owner_id, service.live.now_us(), service.settings.shares_a_day)
-            row = laid.model.people.owners.row(owner_id)
-            tired = fatigue_told(laid.model, fatigue_of(laid.model, row, now))
+        seen = None if served.model is None else circle_view(served.model, owner_id)
         band = None if seen is None or seen.price_band is None else seen.price_band
         body = {
             "owner_id": owner_id, "snapshot_id": served.snapshot_id, "as_of": served.as_of,
@@ -56,7 +49,7 @@ def circle_router(service: Service) -> APIRouter:
             "price_band": None if band is None else dict(
                 zip(("low_minor", "high_minor", "currency"), band, strict=True)
             ),
-            "fatigue": tired,
+            "fatigue": service.live.fatigue_of(served, owner_id),
         }  # fmt: skip
         return json_reply(body)
 
@@ -74,8 +67,7 @@ def circle_router(service: Service) -> APIRouter:
         product_id = read_path_id(request, "product_id", PRODUCTS, SIMILAR)
         asked = read_query(request, (KIND, N))
         served = service.served_to(request)
-        laid = service.live.laid_over(served)
-        model = served.model if laid is None else laid.model
+        model = service.live.model_of(served)
         kind = asked.get("kind", "substitute")
         found = None if model is None else similar(model, product_id, kind, asked.get("n", 20))
         if found is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from features.row_check import micros
 from recsys.live import WORDS
 from recsys.model import NO_PRICE
 from serving.callers.declare import may_call
@@ -18,7 +19,6 @@ from serving.gate import check_fields, choice, one_id, read_json, read_path_id, 
 from serving.live.laid_over import SAID_DAYS
 from serving.replies import FeedbackBody
 from serving.service import Service
-from serving.store.events import micros
 from serving.store.rows import FEEDBACK, own_row
 from serving.store_calls import keep
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter, Request, Response
 
 from serving.callers.audit import Act, record_act
-from serving.callers.declare import CALLER, may_call
-from serving.callers.roles import Caller, Role
+from serving.callers.declare import may_call, who_calls
+from serving.callers.roles import Role
 from serving.described import errors, json_reply, path_id
 from serving.gate import read_path_id, read_query
 from serving.replies import ErasureBody
@@ -60,5 +60,4 @@ def members_router(service: Service, clock: Callable[[], datetime]) -> APIRouter
 
 def _act(request: Request, id_hash: str) -> Act:
     """What the record says of it: who did it, and whom by her salted hash alone."""
-    caller: Caller | None = request.scope.get(CALLER)
-    return Act("no key" if caller is None else caller.bucket, "erase_member", id_hash, {})
+    return Act(who_calls(request), "erase_member", id_hash, {})

@@ -14,8 +14,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from features.contract import CHANNELS
-from features.row_check import RowError, check_row
-from recsys.domain import Query
+from features.row_check import RowError, check_row, micros
 from serving.callers.declare import anybody_may_call, may_call, require_mine
 from serving.callers.roles import Role
 from serving.described import NO_STORE, errors, in_query, json_body, json_reply, path_id
@@ -24,7 +23,6 @@ from serving.gate import check_fields, choice, one_id, read_json, read_path_id, 
 from serving.replies import ResultsBody, ShareBody
 from serving.service import Service
 from serving.share_results import OwnersRows, owners_rows, results_of
-from serving.store.events import micros
 from serving.store.rows import EXPECTED, own_row, store_row
 from serving.store.store import Store
 from serving.store_calls import from_store, keep
@@ -161,14 +159,12 @@ def _expected_of(service: Service, body: Mapping[str, Any]) -> dict[str, float] 
     served = service.keeper.served
     if served is None:
         return None
-    query = Query(
-        body["owner_id"], n=1, product_ids=(body["product_id"],), scene=body.get("scene"),
-        channel=body.get("channel"),
-    )  # fmt: skip
-    picks = service.live.answer(served, query).picks
-    if not picks or picks[0].expected is None:
+    pick = service.live.pick_of(
+        served, body["owner_id"], body["product_id"], body.get("scene"), body.get("channel")
+    )
+    if pick is None or pick.expected is None:
         return None
-    kept = picks[0].expected.kept
+    kept = pick.expected.kept
     return {"low": kept.low, "mid": round(kept.mid, 4), "high": kept.high}
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from recsys.domain import Query
 from recsys.explain_value import explain_value_of
 from serving.callers.declare import may_call
 from serving.callers.owner_session import TOKEN_QUERY, keep_token, linked_token
@@ -114,7 +113,7 @@ def shop_router(shop: Shop) -> APIRouter:
         if start >= len(today.picks):  # the list got shorter since the link was made
             start = 0
         cards = [card_of(pick, model, words) for pick in today.picks[start:]]
-        until = _days_on(shop.clock(), SAID_DAYS)
+        until = shop.clock() + timedelta(days=SAID_DAYS)
         told: dict[str, Any] = {
             "tab": "picks", "cards": cards, "start": start, "n_shown": N_SHOWN,
             "n_left": today.reply.fatigue.n_left if today.reply.fatigue else None,
@@ -149,10 +148,6 @@ def _required(asked: Mapping[str, Any], name: str) -> str:
     return found
 
 
-def _days_on(now: datetime, days: int) -> datetime:
-    return datetime.fromtimestamp(now.timestamp() + days * 86_400, UTC)
-
-
 def _manifest(owner_id: str, words: Words) -> Response:
     here = address_of(owner_id)
     icons = [
@@ -172,13 +167,3 @@ def _manifest(owner_id: str, words: Words) -> Response:
     reply = json_reply(body)
     reply.headers["content-type"] = "application/manifest+json"
     return reply
-
-
-def pick_of(shop: Shop, owner_id: str, product_id: str, **where: str) -> Any:
-    """The pick of one product as her list would tell it; None where gates close it."""
-    served = shop.service.keeper.served
-    if served is None:
-        raise ServiceError("not_ready", "no usable snapshot serves yet; /readyz says what is missing")
-    query = Query(owner_id, n=1, product_ids=(product_id,), **where)  # type: ignore[arg-type]
-    picks = shop.service.live.answer(served, query).picks
-    return picks[0] if picks else None

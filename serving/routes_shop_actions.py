@@ -8,8 +8,10 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from features.contract import CHANNELS
+from features.row_check import micros
 from recsys.domain import Pick
-from recsys.live import WORDS
+from recsys.live import DAY_US, WORDS
+from recsys.recommend import plain_pick
 from serving.callers.declare import may_call
 from serving.callers.owner_session import is_secure
 from serving.callers.roles import Role
@@ -17,15 +19,13 @@ from serving.errors import ServiceError
 from serving.gate import Field, choice, one_id, read_form, read_path_id, read_query, text
 from serving.routes_feedback import keep_word
 from serving.routes_shares import keep_share
-from serving.routes_shop import OWNER, PRODUCT, pick_of
+from serving.routes_shop import OWNER, PRODUCT
 from serving.shop.cards import card_of, value_line
 from serving.shop.form_key import require_own_form
 from serving.shop.poster import Poster, poster_png, poster_svg
 from serving.shop.share_texts import share_texts
 from serving.shop.shop import SHOP, Shop, address_of, see_other
 from serving.shop.today import N_CHOICES
-from serving.shop.words import Words
-from serving.store.events import micros
 from serving.store.rows import INTERESTS, own_row
 from serving.store_calls import from_store, keep
 
@@ -82,7 +82,7 @@ def shop_actions_router(shop: Shop) -> APIRouter:
         """Where and on what occasion she shares a product."""
         owner_id = read_path_id(request, "owner_id", SHOP, "/sheet")
         product_id = read_query(request, (PRODUCT,)).get("product_id", "")
-        pick, words, model = _pick(shop, owner_id, product_id), shop.words_for(request), shop.model()
+        pick, words, model = _pick(shop, request, owner_id, product_id), shop.words_for(request), shop.model()
         scenes = [] if model is None or model.scenes is None else list(model.scenes.scenes)
         told = {"tab": "", "card": card_of(pick, model, words), "channels": CHANNELS, "scenes": scenes}
         return shop.page(request, owner_id, "sheet.html", words, told)
@@ -103,14 +103,17 @@ def shop_actions_router(shop: Shop) -> APIRouter:
         """The link of a share of hers, words to use and a poster."""
         owner_id = read_path_id(request, "owner_id", SHOP, "/shared")
         row = await _share(shop, owner_id, read_query(request, (SHARE,)).get("share_id", ""))
-        pick, words, model = _pick(shop, owner_id, row["product_id"]), shop.words_for(request), shop.model()
+        pick, words, model = (
+            _pick(shop, request, owner_id, row["product_id"]),
+            shop.words_for(request),
+            shop.model(),
+        )
         at = -1 if model is None else model.products.ids.row(pick.product_id)
         low_30 = None if model is None or model.value is None or at < 0 else float(model.value.low_30[at])
-        day = row["share_time"] // 86_400_000_000
+        day = row["share_time"] // DAY_US
         told = {
             "tab": "", "card": card_of(pick, model, words), "share_id": row["share_id"],
             "link": _link(shop, request, row), "texts": share_texts(pick, low_30, owner_id, day, words),
-            "expected": _expected(pick, words),
         }  # fmt: skip
         return shop.page(request, owner_id, "shared.html", words, told)
 
@@ -133,17 +136,15 @@ def shop_actions_router(shop: Shop) -> APIRouter:
     return router
 
 
-def _pick(shop: Shop, owner_id: str, product_id: str) -> Pick:
+def _pick(shop: Shop, request: Request, owner_id: str, product_id: str) -> Pick:
     """The product as her list tells it, or as it is where her list leaves it out; ServiceError not_found."""
-    model = shop.model()
-    row = -1 if model is None else model.products.ids.row(product_id)
-    pick: Pick | None = pick_of(shop, owner_id, product_id) if product_id else None
+    served, model = shop.service.served_to(request), shop.model()
+    pick = shop.service.live.pick_of(served, owner_id, product_id)
     if pick is not None:
         return pick
+    row = -1 if model is None else model.products.ids.row(product_id)
     if model is None or row < 0:
         raise ServiceError("not_found", "there is no such product")
-    from recsys.recommend import plain_pick
-
     return plain_pick(model, row)
 
 
@@ -163,17 +164,10 @@ def _link(shop: Shop, request: Request, row: dict[str, Any]) -> str:
 
 
 def _poster(shop: Shop, request: Request, owner_id: str, row: dict[str, Any]) -> Poster:
-    pick, words = _pick(shop, owner_id, row["product_id"]), shop.words_for(request)
+    pick, words = _pick(shop, request, owner_id, row["product_id"]), shop.words_for(request)
     card = card_of(pick, shop.model(), words)
     return Poster(
         card.title, card.category, card.initial, card.tone, card.price or "",
         value_line(pick.value_score, words) or "", words.say("poster.scan"), words.say("poster.disclosure"),
         _link(shop, request, row),
     )  # fmt: skip
-
-
-def _expected(pick: Pick, words: Words) -> str | None:
-    if pick.expected is None or pick.expected.kept.high < 1:
-        return None
-    kept = pick.expected.kept
-    return words.say("sheet.expected", low=int(kept.low), high=int(kept.high))

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Request, Response
 
 from recsys.errors import SnapshotError
 from recsys.registry import Known, Move, RegistryConflict, journal, known_snapshots, move, named, rollback
-from serving.callers.declare import CALLER, may_call
-from serving.callers.roles import Caller, Role
+from serving.callers.declare import may_call, who_calls
+from serving.callers.roles import Role
 from serving.described import errors, json_body, json_reply, path_id
 from serving.errors import ServiceError
 from serving.gate import check_fields, one_id, read_json, read_path_id, read_query, text
@@ -62,7 +62,7 @@ def snapshots_router(service: Service, clock: Callable[[], datetime]) -> APIRout
     async def back(request: Request) -> Response:
         """Within a second here, on replicas when they look next."""
         body = await _body(service, request, FIELDS[:1])
-        who, now = _who(request), clock()
+        who, now = who_calls(request), clock()
         made = await asyncio.to_thread(
             _told, lambda: rollback(folder, who=who, why=body["why"], now=now, verify=open_served)
         )
@@ -81,7 +81,7 @@ def snapshots_router(service: Service, clock: Callable[[], datetime]) -> APIRout
         """Opened, verified and asked a few questions first; two at once: one wins, the other gets 409."""
         name = read_path_id(request, "snapshot_id", SNAPSHOTS + "/", PROMOTE)
         body = await _body(service, request, FIELDS)
-        who, now = _who(request), clock()
+        who, now = who_calls(request), clock()
 
         def moved() -> Move:
             return move(
@@ -98,11 +98,6 @@ async def _body(service: Service, request: Request, fields: tuple[object, ...]) 
     read_query(request, ())
     found = await read_json(request, service.settings.body_within_s)
     return check_fields(found, fields, ("why",))  # type: ignore[arg-type]
-
-
-def _who(request: Request) -> str:
-    caller: Caller | None = request.scope.get(CALLER)
-    return "no key" if caller is None else caller.bucket
 
 
 def _told(act: Callable[[], Move]) -> Move:

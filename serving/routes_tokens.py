@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
@@ -16,6 +15,7 @@ from serving.described import errors, in_query, json_reply, path_id
 from serving.errors import ServiceError
 from serving.gate import read_path_id, read_query, whole
 from serving.replies import TokenBody
+from serving.shop.shop import address_of
 
 OWNERS = "/v1/owners/"
 END = "/token"
@@ -44,7 +44,7 @@ def tokens_router() -> APIRouter:
             raise ServiceError("not_ready", "no token secret is configured; docs/callers.md says how")
         now, life = doors.clock(), timedelta(minutes=minutes)
         signed = make_owner_token(doors.tokens, owner_id, life, now)
-        page = f"/shop/{quote(owner_id, safe='')}?{TOKEN_QUERY}={signed}"
+        page = f"{address_of(owner_id)}?{TOKEN_QUERY}={signed}"
         expires = (now + life).replace(microsecond=0)
         return json_reply({"token": signed, "expires_time": expires, "page": page})
 

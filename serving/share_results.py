@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from features.row_check import EPOCH, MICROSECOND
+from features.row_check import DAY, EPOCH, MICROSECOND
 from serving.store.rows import EXPECTED
 
 WINDOW_DAYS = 30  # after a share, in which an order through its link is credited to it
-_WINDOW_US = WINDOW_DAYS * 86_400_000_000
+_WINDOW_US = WINDOW_DAYS * DAY
 
 Row = Mapping[str, Any]
 
@@ -26,6 +26,10 @@ class OwnersRows:
     own_member_ids: frozenset[str]
     returned: frozenset[tuple[str, str]]
     expected: Mapping[str, Row] = field(default_factory=dict)  # share: kept orders, low, mid and high
+
+    def came_back(self, line: Row) -> bool:
+        """Whether an order line was sent back."""
+        return (line["order_id"], line["product_id"]) in self.returned
 
 
 def owners_rows(owner_id: str, rows: Iterable[tuple[str, Row]], returned: Iterable[Row]) -> OwnersRows:
@@ -55,7 +59,7 @@ def results_of(owner_id: str, rows: OwnersRows, n: int) -> dict[str, Any]:
     found = []
     for share in shares:
         lines = credited.get(share["share_id"], [])
-        n_returned = sum((line["order_id"], line["product_id"]) in rows.returned for line in lines)
+        n_returned = sum(map(rows.came_back, lines))
         found.append({
             "share_id": share["share_id"], "share_time": EPOCH + share["share_time"] * MICROSECOND,
             "product_id": share["product_id"], "scene": share.get("scene"), "channel": share.get("channel"),

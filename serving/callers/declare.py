@@ -120,6 +120,12 @@ def require_mine(request: Request, scope_id: str) -> None:
         raise forbidden()
 
 
+def who_calls(request: Request) -> str:
+    """Who is written into a record for this request: what the caller is counted under."""
+    caller: Caller | None = request.scope.get(CALLER)
+    return "no key" if caller is None else caller.bucket
+
+
 def read_own_id(request: Request, name: str) -> str:
     """The path's parameter as the route itself reads it."""
     before, after = around(template_of(request), name)

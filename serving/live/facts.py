@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from features.contract import EXCUSED_FAULTS, LOW_RATING, OWN_CHOICE
+from recsys.live import DAY_US
 from serving.store.rows import FEEDBACK, INTERESTS
 
-DAY_US = 86_400_000_000
 KEPT_DAYS = 35
 MAX_CHANGES = 4096  # that kept replies are compared with; a reply older than them is worked out again
 MAX_OFFERS = 8  # of one product, the newest

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from recsys.circuit_breaker import PLAN
 from recsys.fatigue import REST_DAYS, WEEK
 from recsys.gates import SHARE_COOL_DOWN_DAYS
-from recsys.live import Changes, OwnerNow, model_now
+from recsys.live import DAY_US, Changes, OwnerNow, model_now, shared_at
 from recsys.model import Model
-from serving.live.facts import DAY_US, Change, Facts, OfferSeen
+from serving.live.facts import Change, Facts, OfferSeen
 
 SAID_DAYS = 30  # so long a word of hers closes what she said it of
 TIMES_DAYS = (1, REST_DAYS, WEEK, SHARE_COOL_DOWN_DAYS)  # after a share, something of hers changes by itself
@@ -85,9 +85,11 @@ class LaidOver:
     def holds_until_us(self, owner_id: str, now_us: int) -> int | None:
         """When a reply given now changes by the passing of time alone; None: never."""
         facts = self._facts
+        owner_row = self.plain.people.owners.row(owner_id)
+        known = shared_at(self.plain, owner_row, now_us - max(TIMES_DAYS) * DAY_US)
         times = [
             time_us + days * DAY_US
-            for time_us in (*facts.shares.get(owner_id, {}).values(), *self._known_shares(owner_id))
+            for time_us in (*facts.shares.get(owner_id, {}).values(), *known.values())
             for days in TIMES_DAYS
         ]
         times += [word[0] + SAID_DAYS * DAY_US for word in facts.said.get(owner_id, {}).values()]
@@ -127,7 +129,7 @@ class LaidOver:
     def _is_comparable(self, product_id: str, offer: OfferSeen) -> bool:
         """Whether an offer is in the currency that the snapshot knows the product's price in."""
         products = self.plain.products
-        row = products.ids.row(product_id)
+        row = self._product_row(product_id)
         if row < 0 or products.currency_row[row] < 0:
             return False
         return products.currencies[int(products.currency_row[row])] == offer.currency
@@ -194,14 +196,6 @@ class LaidOver:
         people = self.plain.people
         owner, member = people.owners.row(owner_id), people.members.row(member_id)
         return owner >= 0 and member >= 0 and member in people.circle.indices[people.circle.span(owner)]
-
-    def _known_shares(self, owner_id: str) -> list[int]:
-        """When the snapshot last saw her share each product."""
-        shares, row = self.plain.people.shares, self.plain.people.owners.row(owner_id)
-        if row < 0 or self.plain.as_of_us is None or "last_time" not in shares.extra:
-            return []
-        found: list[int] = shares.extra["last_time"][shares.span(row)].tolist()
-        return found
 
 
 def _positive(counts: Mapping[str, int]) -> dict[str, int]:

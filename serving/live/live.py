@@ -14,13 +14,16 @@ from datetime import datetime
 
 import orjson
 
-from recsys.domain import Query, Reply
+from features.row_check import micros
+from recsys.domain import FatigueTold, Pick, Query, Reply
+from recsys.fatigue import fatigue_of, fatigue_told
+from recsys.live import OwnerNow, shared_at
+from recsys.model import Model
 from recsys.recommend import recommend_of
 from serving.live.facts import Facts, Row
 from serving.live.laid_over import LaidOver
 from serving.reply_cache import KeptReply
 from serving.snapshots import Served, SnapshotKeeper
-from serving.store.events import micros
 from serving.store.keeper import StoreKeeper
 from serving.store.seam import StoreError
 from serving.store.store import Store
@@ -60,10 +63,6 @@ class Live:
         """The moment, in microseconds since 1970."""
         return micros(self._clock())
 
-    def age_us(self) -> int | None:
-        """How long ago all that the store held was known; None: not yet."""
-        return None if self._read_us is None else self.now_us() - self._read_us
-
     @property
     def is_behind(self) -> bool:
         """Whether there is a store and what it holds could not be read lately."""
@@ -74,8 +73,40 @@ class Live:
         laid = self.laid_over(served)
         if laid is None:
             return served.recommend(query)
-        now = laid.owner_now(query.owner_id, self.now_us(), self._shares_a_day)
-        return recommend_of(laid.model, query, now)
+        return recommend_of(laid.model, query, self._owner_now(laid, query.owner_id))
+
+    def pick_of(
+        self, served: Served, owner_id: str, product_id: str, scene: str | None = None,
+        channel: str | None = None,
+    ) -> Pick | None:  # fmt: skip
+        """One product as this owner's list would tell it; None where gates close it, or it is not known."""
+        query = Query(owner_id, n=1, product_ids=(product_id,), scene=scene, channel=channel)
+        return next(iter(self.answer(served, query).picks), None)
+
+    def model_of(self, served: Served) -> Model | None:
+        """The model of a snapshot as things are now; None where it has none."""
+        laid = self.laid_over(served)
+        return served.model if laid is None else laid.model
+
+    def fatigue_of(self, served: Served, owner_id: str) -> FatigueTold | None:
+        """How tired her circle is; None without a store."""
+        laid = self.laid_over(served)
+        if laid is None:
+            return None
+        row = laid.model.people.owners.row(owner_id)
+        return fatigue_told(laid.model, fatigue_of(laid.model, row, self._owner_now(laid, owner_id)))
+
+    def shared_since(self, served: Served, owner_id: str, since_us: int) -> dict[int, int]:
+        """Product row → when she last shared it, after a moment; {} without a store."""
+        laid = self.laid_over(served)
+        if laid is None:
+            return {}
+        known = shared_at(laid.model, laid.model.people.owners.row(owner_id), since_us)
+        newer = self._owner_now(laid, owner_id).shared_us
+        return {**known, **{row: time_us for row, time_us in newer.items() if time_us > since_us}}
+
+    def _owner_now(self, laid: LaidOver, owner_id: str) -> OwnerNow:
+        return laid.owner_now(owner_id, self.now_us(), self._shares_a_day)
 
     def laid_over(self, served: Served) -> LaidOver | None:
         """The facts over this snapshot; None where there is no store, or nothing to lay them over."""

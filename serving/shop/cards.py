@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from recsys.category_tree import SEPARATOR
 from recsys.domain import Expected, Offer, Pick, Reason
 from recsys.good_value import GoodValue
 from recsys.model import Model
@@ -66,7 +67,7 @@ def card_of(pick: Pick, model: Model | None, words: Words) -> Card:
 
 def tone_of(category: str) -> int:
     """Which of the drawn placeholders' colours a category has: the top of its path decides."""
-    return zlib.crc32(category.split(" > ")[0].encode()) % N_TONES
+    return zlib.crc32(category.split(SEPARATOR)[0].encode()) % N_TONES
 
 
 def value_line(value_score: float | None, words: Words) -> str | None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from recsys.fatigue import fatigue_of
 from recsys.insights import LEAST_MEMBERS
 from recsys.model import Model
 from serving.service import Service
@@ -56,16 +55,14 @@ def circle_told(service: Service, served: Served, owner_id: str, words: Words) -
         low, high, currency = seen.price_band
         ends = {"low": words.money(low, currency), "high": words.money(high, currency)}
         told["price_band"] = words.say("circle.price_band", **ends)
-    laid, settings = service.live.laid_over(served), service.settings
-    if laid is None:
+    tired = service.live.fatigue_of(served, owner_id)
+    if tired is None:
         return told
-    model, now = laid.model, laid.owner_now(owner_id, service.live.now_us(), settings.shares_a_day)
-    tired = fatigue_of(model, model.people.owners.row(owner_id), now)
     return told | {
         "fatigue": words.say("circle.fatigue", n=tired.n_left, all=tired.shares_a_day),
         "n_left": tired.n_left, "shares_a_day": tired.shares_a_day,
         "saturation": words.say("circle.saturation", percent=words.percent(round(tired.saturation, 2))),
-        "quiet": [words.leaf(model.products.categories[row]) for row in tired.resting],
+        "quiet": [words.leaf(category) for category in tired.resting_categories],
     }  # fmt: skip
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from features.row_check import DAY, EPOCH, MICROSECOND
 from recsys.model import Model
 from serving.share_results import OwnersRows, credited_lines
 
 RETURN_DAYS = 15  # after an order, in which it may still come back
 N_WEEKS = 8
-_DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ def earnings_of(rows: OwnersRows, model: Model | None, now_us: int) -> Earnings:
     for lines in credited_lines(rows).values():
         for line in lines:
             earned, currency = _commission(model, line["product_id"], line["price_minor"] * line["quantity"])
-            if (line["order_id"], line["product_id"]) in rows.returned:
+            if rows.came_back(line):
                 taken[currency] += earned
-            elif line["order_time"] < now_us - RETURN_DAYS * _DAY_US:
+            elif line["order_time"] < now_us - RETURN_DAYS * DAY:
                 settled[currency] += earned
             else:
                 pending[currency] += earned
@@ -41,16 +41,21 @@ def earnings_of(rows: OwnersRows, model: Model | None, now_us: int) -> Earnings:
 
 def kept_by_week(rows: OwnersRows, now: datetime) -> list[tuple[datetime, int]]:
     """Kept order lines of each of the last eight weeks: the Monday it began, how many; the oldest first."""
-    monday = (now - timedelta(days=now.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
+    monday = _monday_of(now)
     weeks = [monday - timedelta(weeks=back) for back in range(N_WEEKS - 1, -1, -1)]
     n_kept = dict.fromkeys(weeks, 0)
     for lines in credited_lines(rows).values():
         for line in lines:
-            time = datetime.fromtimestamp(line["order_time"] / 1e6, UTC)
-            of = (time - timedelta(days=time.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
-            if of in n_kept and (line["order_id"], line["product_id"]) not in rows.returned:
-                n_kept[of] += 1
+            week = _monday_of(EPOCH + line["order_time"] * MICROSECOND)
+            if week in n_kept and not rows.came_back(line):
+                n_kept[week] += 1
     return list(n_kept.items())
+
+
+def _monday_of(moment: datetime) -> datetime:
+    """When its week began."""
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return day - timedelta(days=day.weekday())
 
 
 def _commission(model: Model | None, product_id: str, paid_minor: int) -> tuple[int, str]:

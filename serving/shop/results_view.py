@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from features.row_check import micros
 from recsys.model import Model
 from serving.share_results import OwnersRows, results_of
 from serving.shop.earnings import earnings_of, kept_by_week
 from serving.shop.words import Words
-from serving.store.events import micros
 
 N_SHARES = 50
 

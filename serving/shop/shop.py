@@ -15,12 +15,17 @@ from fastapi import Request, Response
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from recsys.model import Model
+from serving.callers.owner_session import PAGES
 from serving.service import Service
 from serving.shop.form_key import form_key
 from serving.shop.words import COOKIE, LANGUAGES, Words, language_for
 
-SHOP = "/shop/"
+SHOP = PAGES
 FILES = "/shop-files/"
+UNLESS_TOLD = {
+    "languages": LANGUAGES, "files": FILES, "here": None, "degraded": False, "as_of": None, "now": None,
+    "tab": "",
+}  # fmt: skip
 PAGE_HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": (
@@ -51,10 +56,7 @@ class Shop:
     def model(self) -> Model | None:
         """The serving model as things are now; None where a snapshot has none."""
         served = self.service.keeper.served
-        if served is None:
-            return None
-        laid = self.service.live.laid_over(served)
-        return served.model if laid is None else laid.model
+        return None if served is None else self.service.live.model_of(served)
 
     def _as_of(self, words: Words) -> str | None:
         served = self.service.keeper.served
@@ -74,23 +76,7 @@ class Shop:
 
 def html(template: str, words: Words, told: Mapping[str, Any], status: int = 200) -> Response:
     """A template filled in, with the headers of every page."""
-    text = (
-        _templates()
-        .get_template(template)
-        .render(
-            {
-                "w": words,
-                "languages": LANGUAGES,
-                "files": FILES,
-                "here": None,
-                "degraded": False,
-                "as_of": None,
-                "now": None,
-                "tab": "",
-                **told,
-            }
-        )
-    )
+    text = _templates().get_template(template).render({"w": words, **UNLESS_TOLD, **told})
     return Response(text, status, headers=PAGE_HEADERS, media_type="text/html; charset=utf-8")
 
 

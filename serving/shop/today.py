@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from recsys.domain import Pick, Query, Reply
-from recsys.live import OwnerNow
+from recsys.live import DAY_US
 from recsys.model import Model
 from serving.live.live import Live
 from serving.service import Service
@@ -21,7 +21,7 @@ N_READY = 20  # picks worked out, so that "another one" has some
 N_SHOWN = 5
 N_CHOICES = 12  # categories that a new owner may choose from
 LAST_FEW = 5
-ALERT_DAYS_US = 30 * 86_400_000_000
+ALERT_DAYS = 30
 REASONS_FOR_NONE = ("fatigue", "no_good_value", "category_rests")
 
 
@@ -62,29 +62,12 @@ def choices_for(model: Model | None) -> list[str]:
 
 def alerts_for(service: Service, served: Served, owner_id: str, words: Words) -> list[str]:
     """What changed with products that she shared in the last 30 days, the most urgent first."""
-    laid = service.live.laid_over(served)
-    if laid is None:
+    live = service.live
+    model = live.model_of(served)
+    if model is None:
         return []
-    now_us = service.live.now_us()
-    now = laid.owner_now(owner_id, now_us, service.settings.shares_a_day)
-    model = laid.model
-    found: list[tuple[int, str]] = []
-    for row, time_us in _shared(model, owner_id, now).items():
-        if time_us > now_us - ALERT_DAYS_US:
-            found += _alerts_of(model, row, words)
-    return [text for _, text in sorted(found)]
-
-
-def _shared(model: Model, owner_id: str, now: OwnerNow) -> dict[int, int]:
-    """Product row → when she last shared it."""
-    shares, owner = model.people.shares, model.people.owners.row(owner_id)
-    found: dict[int, int] = {}
-    if owner >= 0 and "last_time" in shares.extra:
-        span = shares.span(owner)
-        found = dict(
-            zip(shares.indices[span].tolist(), shares.extra["last_time"][span].tolist(), strict=True)
-        )
-    return {**found, **now.shared_us}
+    shared = live.shared_since(served, owner_id, live.now_us() - ALERT_DAYS * DAY_US)
+    return [text for _, text in sorted(alert for row in shared for alert in _alerts_of(model, row, words))]
 
 
 def _alerts_of(model: Model, row: int, words: Words) -> list[tuple[int, str]]:

@@ -14,7 +14,7 @@ from babel import Locale
 from babel.dates import format_date, format_datetime, format_skeleton
 from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
 
-from recsys.live import leaf_name
+from recsys.category_tree import leaf_name
 
 LANGUAGES: Mapping[str, str] = {"zh_Hant": "繁體中文", "zh_Hans": "简体中文", "en": "English"}
 DEFAULT = "en"

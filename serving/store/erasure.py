@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
-from features.row_check import EPOCH, MICROSECOND
+from features.row_check import micros
 from serving.store.rows import KEPT_WITHOUT_MEMBER, id_hash, without_member
 from serving.store.schema import contract_rows, erased_ids
 from serving.store.store import Store
@@ -58,7 +58,7 @@ def _remember(connection: Connection, hashes: list[str], now: datetime) -> None:
         some = hashes[start : start + ORDERS_AT_ONCE]
         query = select(erased_ids.c.id_hash).where(erased_ids.c.id_hash.in_(some))
         known.update(connection.execute(query).scalars())
-    time = (now - EPOCH) // MICROSECOND
+    time = micros(now)
     new = [{"id_hash": value, "erased_time": time} for value in hashes if value not in known]
     if new:
         connection.execute(insert(erased_ids), new)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from features.contract import EVENT_TABLES, TABLE_BY_NAME
-from features.row_check import EPOCH, MICROSECOND, Cell, RowError, check_id, check_row
+from features.row_check import Cell, RowError, check_id, check_row, micros
 from features.segment_events import (
     EVENT_TYPES,
     KNOWN_EVENTS,
@@ -217,7 +217,3 @@ class _Refused(Exception):
 
 def _text(time: datetime) -> str:
     return time.isoformat()
-
-
-def micros(time: datetime) -> int:
-    return (time - EPOCH) // MICROSECOND

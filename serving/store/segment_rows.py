@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, select
 
-from features.row_check import EPOCH, MICROSECOND
+from features.row_check import EPOCH, MICROSECOND, micros
 from features.segment_events import Refund, refund_row
 from serving.store.rows import SEGMENT_PRODUCTS, SEGMENT_REFUNDS
 from serving.store.schema import contract_rows
@@ -46,7 +46,7 @@ def segment_offers(connection: Connection) -> Iterator[Values]:
     lines["order_time"] = pd.to_datetime(lines["seen_time"], unit="us", utc=True)
     for price in begin_prices(lines, ["price_minor", "currency"]).to_dict("records"):
         began = price["effective_time"].to_pydatetime()
-        yield {**price, "effective_time": (began - EPOCH) // MICROSECOND}  # type: ignore[dict-item]
+        yield {**price, "effective_time": micros(began)}  # type: ignore[dict-item]
 
 
 def segment_returns(connection: Connection) -> Iterator[Values]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -110,8 +110,6 @@ def write_live_snapshot(model: Model, folder: Path) -> None:
         whole(0), np.full(n, 20.0), np.full(n, 0.03), whole(40), whole(0), whole(0), whole(0),
         whole(-1, np.int64),
     )  # fmt: skip
-    from dataclasses import replace
-
     with SnapshotWriter(folder) as writer:
         write_model(writer, replace(model, bursts=quiet), ["s0"])
         writer.commit(as_of=AS_OF.isoformat())

@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from features.dataset import DatasetWriter, open_dataset
-from features.exposures import Exposures, exposures, micros
+from features.exposures import Exposures, exposures
+from features.row_check import micros
 from features.window import open_window
 from recsys.assignment import EVERYBODY_ALONE, Clusters, policy_of, policy_rows
 from recsys.cli import build_app

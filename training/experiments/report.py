@@ -17,7 +17,8 @@ from scipy import stats
 
 from features.arrays import US_PER_DAY
 from features.dataset import open_dataset
-from features.exposures import Exposures, exposures, micros
+from features.exposures import Exposures, exposures
+from features.row_check import micros
 from features.window import open_window
 from recsys.assignment import EVERYBODY_ALONE, Clusters, policy_rows
 from recsys.experiment import METRICS, Experiment, Metric
