@@ -120,7 +120,7 @@ def move(
 
 def rollback(folder: Path, *, who: str, why: str, now: datetime, verify: Callable[[Path], object]) -> Move:
     """Go back to the snapshot that served before this one was promoted; again, further back."""
-    served = _served_in_turn(folder)
+    served = served_in_turn(folder)
     if len(served) < 2:
         raise SnapshotError(f"{folder}: nothing served before; promote another snapshot instead")
     return move(
@@ -157,7 +157,7 @@ def done(folder: Path, moves: list[Move]) -> list[bool]:
     return [made.after == start for made, start in zip(moves, starts, strict=True)]
 
 
-def _served_in_turn(folder: Path) -> list[str]:
+def served_in_turn(folder: Path) -> list[str]:
     """The names that rollback goes back through; the last one serves."""
     moves = journal(folder)
     stack: list[str] = []

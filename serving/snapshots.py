@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
-from recsys.domain import Query, Reply, Target
+from recsys.domain import Query, Reply
 from recsys.errors import SnapshotError
 from recsys.pointer import MANIFEST_FILE, read_pointer
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 Outcome = Literal["same", "swapped", "refused", "missing"]
 FileKey = tuple[str, int, int, int]
-
-N_TRIALS = 5  # owners a candidate is asked about before it serves
 
 log = logging.getLogger("sharepicks.snapshots")
 
@@ -52,6 +50,7 @@ def open_served(path: Path) -> Served:
     from recsys.recommend import recommend
     from recsys.snapshot import open_snapshot
     from recsys.supplier_report import SupplierReport
+    from recsys.trial import try_out
 
     snapshot = open_snapshot(path, verify=True)
     manifest, suppliers, model = snapshot.manifest, SupplierReport(snapshot), model_of(snapshot)
@@ -60,16 +59,7 @@ def open_served(path: Path) -> Served:
         manifest.snapshot_id, as_of, partial(recommend, snapshot), partial(explain_value, snapshot),
         suppliers.insights, suppliers.demand, model, model.rules.exploration_slots > 0,
     )  # fmt: skip
-    known = snapshot.ids("owners")
-    trials = ["a newcomer", *(known[row] for row in range(0, len(known), len(known) // N_TRIALS + 1))]
-    try:  # this also builds what is built on first use, before a caller has to wait for it
-        for owner_id in trials:
-            for target in get_args(Target):
-                served.recommend(Query(owner_id, n=5, target=target))
-    except Exception as error:  # whatever a strange snapshot raises, it must not replace a good one
-        raise SnapshotError(
-            f"{path}: it opens but cannot answer ({type(error).__name__}); train it again with this version"
-        ) from error
+    try_out(path, snapshot.ids("owners"), served.recommend)
     return served
 
 

@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 from training.experiments.commands import app as experiments
+from training.retrain_commands import app as retraining
 
 app = typer.Typer()
+app.registered_commands += retraining.registered_commands
 app.add_typer(experiments, name="experiment")
 
 

@@ -85,14 +85,14 @@ def evaluate(
     with tempfile.TemporaryDirectory(prefix="sharepicks-evaluate-") as folder:
         with judging_window(dataset) as late:
             report("splitting and, where needed, training", 0, 1)
-            judged = _choose(snapshot, dataset, late, Path(folder), rng_for(seed, "hold out"))
+            judged = choose_judged(snapshot, dataset, late, Path(folder), rng_for(seed, "hold out"))
             report("splitting and, where needed, training", 1, 1)
             with judging_window(judged.early, judged.cut) as early:
                 facts = gather_facts(early, late, judged.cut)
             off = tuple(f"{what}: {why}" for what, why in late.off)
             calibration = judge_calibration(model_of(judged.snapshot), late, judged.cut, target)
         model = model_of(judged.snapshot)
-        problem = _problem(judged.snapshot, facts, target, rng_for(seed, "owners"), max_owners)
+        problem = problem_of(judged.snapshot, facts, target, rng_for(seed, "owners"), max_owners)
         lists: dict[str, Ranked] = {}
         seconds: dict[str, float] = {}
         started = time.monotonic()
@@ -118,7 +118,7 @@ def evaluate(
     )
 
 
-def _problem(
+def problem_of(
     snapshot: Snapshot, facts: Facts, target: Target, rng: np.random.Generator, max_owners: int | None
 ) -> Problem:
     """The problem behind the gates of the judged snapshot; DataError when it is of another world."""
@@ -136,13 +136,14 @@ def _problem(
 def _parts_taken_away(judged: Judged, problem: Problem, report: Progress) -> list[Part]:
     model = ordering_by_score(model_of(judged.snapshot))  # the parts fitted anew know no value either
     parts = list(without_each_source(model, problem, DEPTH, report))
-    config = _config_of(judged.snapshot)
+    config = config_of(judged.snapshot)
     return parts + list(without_each_social_part(judged.early, judged.cut, config, problem, DEPTH, report))
 
 
-def _choose(
+def choose_judged(
     snapshot: Snapshot, dataset: Dataset, late: Window, folder: Path, rng: np.random.Generator
 ) -> Judged:
+    """The snapshot itself where later orders judge it; else a twin, trained into `folder` without them."""
     as_of_us = model_of(snapshot).as_of_us
     if dataset.timeless:
         early = write_without_held_out(
@@ -182,13 +183,13 @@ def _with_twin(snapshot: Snapshot, early: Dataset, cut: datetime | None, folder:
     from training.train import train  # only here: an evaluation as it is needs no training
 
     started = time.monotonic()
-    config = _config_of(snapshot)
+    config = config_of(snapshot)
     train(early.path, folder / "snapshot", as_of=cut, config=config)
     twin = open_snapshot(folder / "snapshot", verify=False)
     return Judged(twin, early, cut, said, time.monotonic() - started)
 
 
-def _config_of(snapshot: Snapshot) -> Config:
+def config_of(snapshot: Snapshot) -> Config:
     """The configuration that the snapshot was trained with."""
     from training.config import config_from
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.arrays import places_in
+from recsys.domain import Target
 from recsys.model import Model
 from recsys.recommend import rank_many_of
 from recsys.sources import SOURCES, Source
@@ -53,19 +54,24 @@ def rank_ours(
     that knows less than the judged one ranks `spare` places more to make up for what is taken out.
     """
     rows = map_rows(model, problem.owner_ids, problem.product_ids)
+    lists = lists_of(model, rows, depth + spare, problem.target, report, sources)
+    return _without_closed(lists, problem, depth)
+
+
+def lists_of(
+    model: Model, rows: RowMap, depth: int, target: Target = "circle", report: Progress | None = None,
+    sources: Sequence[Source] = SOURCES,
+) -> Ranked:  # fmt: skip
+    """The model's own list of each owner, int32[n, depth] in the dataset's rows, -1 where it ends before."""
     asked, place = np.unique(rows.owner, return_inverse=True)
-    deeper = depth + spare
-    lists = np.full((len(asked), deeper), -1, dtype=np.int32)
-    chunks = rank_many_of(
-        model, asked.astype(np.int32), deeper, problem.target, problem.target == "self", sources
-    )
+    lists = np.full((len(asked), depth), -1, dtype=np.int32)
     done = 0
-    for chunk in chunks:
+    for chunk in rank_many_of(model, asked.astype(np.int32), depth, target, target == "self", sources):
         lists[np.searchsorted(asked, chunk.owner_row), chunk.rank - 1] = rows.product[chunk.product_row]
         done = max(done, int(np.searchsorted(asked, chunk.owner_row.max(initial=-1), side="right")))
         if report:
             report("ranking with the snapshot", done, len(asked))
-    return _without_closed(lists[place], problem, depth)
+    return lists[place]
 
 
 def _without_closed(lists: Ranked, problem: Problem, depth: int) -> Ranked:
