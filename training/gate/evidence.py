@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,18 @@ from recsys.errors import DataError
 from recsys.good_value import GoodValue
 from recsys.model import Model
 from recsys.model_files import model_of
+from recsys.pair_features import Floats, feature_names, pair_features
+from recsys.pairs import Pairs
+from recsys.ranker import scores_among
+from recsys.ranking import scoring_of
 from recsys.recommend import rank_many_of, recommend_of
-from recsys.snapshot import Snapshot
+from recsys.snapshot import Snapshot, open_snapshot
+from recsys.sparse import rows_of
 from training.baselines import REGISTRY, fit_baseline
 from training.bursts import bursts
 from training.by_score import ordering_by_score
 from training.calibration_check import CalibrationCheck
+from training.config import Config
 from training.draws import rng_for
 from training.evaluate import Judged, choose_judged, config_of, problem_of
 from training.evaluation import DEPTH, OURS, Evaluation
@@ -35,7 +43,7 @@ from training.inputs import Inputs
 from training.judge_calibration import judge_calibration
 from training.judging import judge, rank_baseline
 from training.metrics import Ranked
-from training.problem import Problem
+from training.problem import Facts, Problem
 from training.rank_ours import RowMap, lists_of, map_rows, rank_ours
 from training.read_inputs import read_inputs
 from training.split import datetime_of
@@ -43,6 +51,7 @@ from training.split import datetime_of
 SERVING, POPULAR, SEEN = "serving", "popular", "the candidate itself"
 N_PLACES = 10
 N_TIMED = 30  # replies timed of each snapshot
+N_PAIRS = 5_000  # products of profiles that are set against products drawn at random
 TARGETS: tuple[Target, ...] = ("circle", "self")
 
 Mask = npt.NDArray[np.bool_]
@@ -53,7 +62,8 @@ class Side:
     """One of the two snapshots with its lists.
 
     rows: its rows beside the dataset's. lists int32 (n_owners, 10) in the dataset's product rows, -1 where a
-    list ends before. flat: part of lists whose scores are all the same or no numbers.
+    list ends before. flat: part of lists whose scores are all the same or no numbers. knows: how often each
+    operator, and each target's ranker, puts what a profile holds above a product drawn at random.
     """
 
     snapshot: Snapshot
@@ -61,6 +71,7 @@ class Side:
     rows: RowMap
     lists: Ranked
     flat: float
+    knows: Mapping[str, float]
     reply_ms: float
     n_bytes: int
 
@@ -73,7 +84,6 @@ class Truth:
     value: GoodValue | None
     commission: npt.NDArray[np.float32] | None
     blocked: Mask | None
-    last_event_us: int | None  # of the whole dataset
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +111,7 @@ class Evidence:
     serving: Side | None
     truth: Truth
     followed: Followed
+    last_event_us: int | None  # of the whole dataset; None without times
 
 
 def gather(
@@ -112,24 +123,30 @@ def gather(
     with judging_window(dataset) as late:
         times = None if late.timeless else order_times(late)
         last = None if times is None or not len(times) else int(times.max())
-        with judging_window(dataset, as_of) as then:
-            truth = _truth(then, candidate, last)
+        truth = read_truth(dataset, as_of, config_of(candidate))
         owners = _drawn_owners(truth.inputs, bounds.n_owners, seed)
-        side = _side(candidate, truth.inputs, owners)
-        other = None if serving is None else _side(serving, truth.inputs, owners)
+        side = read_side(candidate, truth.inputs, owners)
+        other = None if serving is None else read_side(serving, truth.inputs, owners)
         with tempfile.TemporaryDirectory(prefix="sharepicks-gate-") as folder:
             followed = _followed(candidate, serving, dataset, late, Path(folder), bounds, seed)
-    return Evidence(bounds, side, other, truth, followed)
+    return Evidence(bounds, side, other, truth, followed, last)
 
 
-def _truth(window: Window, candidate: Snapshot, last_event_us: int | None) -> Truth:
-    config = config_of(candidate)
-    inputs = read_inputs(window, config.graphs)
-    found = bursts(window, inputs.catalogue.category_row)
-    return Truth(
-        inputs, good_value(window, inputs, config.run.seed), commission_rates(window),
-        None if found is None else found.blocked, last_event_us,
-    )  # fmt: skip
+def read_truth(dataset: Dataset, as_of: datetime | None, config: Config) -> Truth:
+    """What a snapshot of that moment and configuration must hold."""
+    with judging_window(dataset, as_of) as window:
+        inputs = read_inputs(window, config.graphs)
+        found = bursts(window, inputs.catalogue.category_row)
+        return Truth(
+            inputs, good_value(window, inputs, config.run.seed), commission_rates(window),
+            None if found is None else found.blocked,
+        )  # fmt: skip
+
+
+def read_facts(judged: Judged, late: Window) -> Facts:
+    """What was known at the cut, and what followed."""
+    with judging_window(judged.early, judged.cut) as early:
+        return gather_facts(early, late, judged.cut)
 
 
 def _drawn_owners(inputs: Inputs, n: int, seed: int) -> npt.NDArray[Any]:
@@ -138,13 +155,14 @@ def _drawn_owners(inputs: Inputs, n: int, seed: int) -> npt.NDArray[Any]:
     return known[np.sort(drawn)]
 
 
-def _side(snapshot: Snapshot, inputs: Inputs, owners: npt.NDArray[Any]) -> Side:
+def read_side(snapshot: Snapshot, inputs: Inputs, owners: npt.NDArray[Any]) -> Side:
+    """A snapshot's lists for these owners, and what can be told of it without the dataset."""
     model = model_of(snapshot)
     rows = map_rows(model, owners, np.asarray(inputs.catalogue.product_ids, dtype=np.str_))
     n_bytes = sum(file.stat().st_size for file in snapshot.path.iterdir() if file.is_file())
     return Side(
-        snapshot, model, rows, lists_of(model, rows, N_PLACES), _flat(model, rows), _reply_ms(model, owners),
-        n_bytes,
+        snapshot, model, rows, lists_of(model, rows, N_PLACES), _flat(model, rows), _knows(model, rows),
+        _reply_ms(model, owners), n_bytes,
     )  # fmt: skip
 
 
@@ -159,6 +177,33 @@ def _flat(model: Model, rows: RowMap) -> float:
                 n_lists += 1
                 n_flat += not np.isfinite(score).all() or bool(score.min() == score.max())
     return n_flat / max(1, n_lists)
+
+
+def _knows(model: Model, rows: RowMap) -> dict[str, float]:
+    found: dict[str, float] = {}
+    known = np.unique(rows.owner[rows.owner >= 0]).astype(np.int32)
+    for target in TARGETS:
+        scoring = scoring_of(model, known, target)
+        held = scoring.profiles.own_orders if target == "self" else scoring.profiles.circle_orders
+        if not held.nnz:
+            continue
+        drawn = rng_for(0, f"gate {target}")
+        some = np.sort(drawn.permutation(held.nnz)[:N_PAIRS])
+        owner = rows_of(held)[some].astype(np.int32)
+        theirs = Pairs(owner, held.indices[some].astype(np.int32))
+        others = Pairs(owner, drawn.integers(0, model.n_products, len(owner), dtype=np.int32))
+        table = [pair_features(scoring, pairs) for pairs in (theirs, others)]
+        names = feature_names(model)
+        columns = {operator.name: names.index(operator.name) for operator in model.operators}
+        found |= {f"{name}, {target}": _above(*(one[:, at] for one in table)) for name, at in columns.items()}
+        ranker = model.rankers[target]
+        found[f"ranker, {target}"] = _above(*(scores_among(ranker, names, one) for one in table))
+    return found
+
+
+def _above(theirs: Floats, others: Floats) -> float:
+    """How often the first is larger, ties by half."""
+    return float(np.mean((theirs > others) + 0.5 * (theirs == others)))
 
 
 def _reply_ms(model: Model, owners: npt.NDArray[Any]) -> float:
@@ -181,8 +226,7 @@ def _followed(
         return Followed({}, {}, None, False, (), str(error))
     is_twin = judged.snapshot is not candidate
     against, said = _against(candidate, serving, judged, folder)
-    with judging_window(judged.early, judged.cut) as early:
-        facts = gather_facts(early, late, judged.cut)
+    facts = read_facts(judged, late)
     found: dict[Target, Evaluation] = {}
     seen: dict[Target, Evaluation] = {}
     why_not: str | None = None
@@ -235,8 +279,6 @@ def _against(
     from training.train import train  # only where settings differ
 
     train(judged.early.path, folder / "serving", as_of=judged.cut, config=config_of(serving))
-    from recsys.snapshot import open_snapshot
-
     twin = open_snapshot(folder / "serving", verify=False)
     return twin, (
         "Against it stands a twin of the serving snapshot, with its settings, trained up to the cut.",

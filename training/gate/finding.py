@@ -39,6 +39,8 @@ class Bounds:
     worth: float = 0.85  # against: part of the good value of the places
     short_lists: float = 0.05  # against: added to the part of owners with fewer than ten picks
     stays: float = 0.1  # against: part of the first ten places that stays
+    knows: float = 0.55  # how often what a profile holds stands above a product drawn at random
+    knows_less: float = 0.1  # against: how much less often
     flat_lists: float = 0.2  # part of the lists whose scores are all the same
     commission_band: float = 0.1  # the widest band that commission may decide in
     shuffle_tau: float = 0.9  # Kendall's, of lists under shuffled commissions

@@ -24,6 +24,7 @@ GUARDS: Mapping[str, Guard] = {
     "what is off": guards_data.what_is_off,
     "commission": guards_lists.commission,
     "scores": guards_lists.scores,
+    "operators": guards_lists.knows,
     "short lists": guards_lists.short_lists,
     "coverage": guards_lists.coverage,
     "concentration": guards_lists.concentration,

@@ -24,7 +24,7 @@ MIN_SCORED = 5  # products with a value on both sides, below which a correlation
 
 def moment(seen: Evidence) -> Finding:
     """How old the candidate is: against the dataset's last event and against the snapshot that serves."""
-    name, as_of, last = "moment", seen.candidate.model.as_of_us, seen.truth.last_event_us
+    name, as_of, last = "moment", seen.candidate.model.as_of_us, seen.last_event_us
     if as_of is None or last is None:
         return passed(name, "the dataset has no times")
     days = (last - as_of) / US_PER_DAY

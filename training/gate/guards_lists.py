@@ -65,6 +65,22 @@ def scores(seen: Evidence) -> Finding:
     return passed("scores", f"{flat:.1%} of the lists have one score for every product", part=flat)
 
 
+def knows(seen: Evidence) -> Finding:
+    """Every operator and ranker puts what a profile holds above what is drawn at random, as before."""
+    name, now = "operators", seen.candidate.knows
+    before = {} if seen.serving is None else seen.serving.knows
+    for part, rate in now.items():
+        bound = max(seen.bounds.knows, before.get(part, 0.0) - seen.bounds.knows_less)
+        if rate < bound:
+            return refused(
+                name, f"{part}: in {rate:.0%} of pairs what a profile holds stands above a product drawn at "
+                f"random; at least {bound:.0%} must: its rows may stand in another order than the ids",
+                rate=rate,
+            )  # fmt: skip
+    least = min(now.values(), default=1.0)
+    return passed(name, f"what profiles hold stands above products drawn at random in {least:.0%} or more")
+
+
 def short_lists(seen: Evidence) -> Finding:
     """Owners get as many picks as before."""
     name, now = "short lists", _short(seen.candidate)

@@ -8,7 +8,7 @@ from pathlib import Path
 from features.dataset import open_dataset
 from recsys.errors import SnapshotError
 from recsys.model_files import model_of
-from recsys.snapshot import Snapshot, open_snapshot
+from recsys.snapshot import open_snapshot
 from training.evaluation import MAIN_MEASURE
 from training.gate.evidence import Evidence, gather
 from training.gate.finding import Bounds, Judgement, refused
@@ -34,15 +34,21 @@ def judge_candidate(
     except SnapshotError as error:
         return Judgement((refused("opens", f"it cannot be opened: {error}"),))
     evidence = gather(snapshot, opened, open_dataset(dataset), bounds, seed)
+    return judged_by(evidence)
+
+
+def judged_by(evidence: Evidence, guards: Mapping[str, Guard] = GUARDS) -> Judgement:
+    """What these guards make of the evidence."""
     findings = tuple(guard(evidence) for guard in guards.values())
-    return Judgement(findings, evidence.followed.said, _facts(snapshot, opened, evidence))
+    return Judgement(findings, evidence.followed.said, _facts(evidence))
 
 
-def _facts(candidate: Snapshot, serving: Snapshot | None, evidence: Evidence) -> dict[str, object]:
+def _facts(evidence: Evidence) -> dict[str, object]:
+    candidate, serving = evidence.candidate.snapshot, evidence.serving
     fields = candidate.manifest.fields
     return {
         "candidate": candidate.manifest.snapshot_id,
-        "serving": None if serving is None else serving.manifest.snapshot_id,
+        "serving": None if serving is None else serving.snapshot.manifest.snapshot_id,
         "as_of": fields.get("as_of"), "dataset_hash": fields.get("dataset_hash"),
         "judged_twin": evidence.followed.is_twin,
         MAIN_MEASURE: {
