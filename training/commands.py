@@ -139,10 +139,10 @@ def train(
     from rich.console import Console
 
     from recsys.errors import UsageError
+    from recsys.run_card import run_card_path
     from training.config import Config, read_config
     from training.moment import parse_moment
     from training.run_card import run_card_text
-    from training.train import run_card_path
     from training.train import train as run
 
     if engine != "duckdb":
