@@ -1,7 +1,8 @@
 """What each feature adds to a ranker's score of a pair: terms that sum up to the score.
 
 For trees these are Shapley values of the game in which a feature that is not told sends a row both ways, by
-the parts in which the examples went (Lundberg 2018, path-dependent TreeSHAP); for a blend, weight times value.
+the parts in which the examples went (Lundberg 2018, path-dependent TreeSHAP); for a blend, weight times
+value.
 """
 
 from __future__ import annotations
