@@ -103,7 +103,8 @@ def console_router(console: Console) -> APIRouter:
         one, other = await asyncio.to_thread(
             told_as_404, lambda: [named(folder, name) for name in names]
         )  # fmt: skip
-        found = await asyncio.to_thread(told_as_404, lambda: compared(folder, one, other))
+        async with console.comparing:
+            found = await asyncio.to_thread(told_as_404, lambda: compared(folder, one, other))
         words = console.words_for(request)
         told = {
             "title": words.say("compare.title"), "lead": f"{one.name} → {other.name}",

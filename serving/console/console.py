@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -43,9 +44,13 @@ KNOWN_PROBLEMS = frozenset((
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """The console over one service; `shop` gives its clock and the words of whoever looks."""
+    """The console over one service; `shop` gives its clock and the words of whoever looks.
+
+    `comparing`: a comparison is seconds of work, so one at a time; whoever waits for it holds no thread.
+    """
 
     shop: Shop
+    comparing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def service(self) -> Service:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +21,6 @@ from serving.shop.words import Words
 
 N_MOVES = 20
 N_OWNERS = 100  # whose lists are compared
-ONE_AT_A_TIME = threading.Lock()  # a comparison is seconds of work; requests go on beside one of them
 
 
 def registry_told(folder: Path, words: Words) -> dict[str, Any]:
@@ -48,7 +46,7 @@ def run_card_told(folder: Path, name: str, words: Words) -> dict[str, Any]:
     moves = journal(folder)
     pairs = [pair for pair in zip(moves, done(folder, moves), strict=True) if pair[0].after == known.name]
     sections = run_card_sections(
-        fields, read_beside(run_card_path(place)), read_beside(evaluation_path(place)), words
+        fields, _beside(run_card_path(place)), _beside(evaluation_path(place)), words
     )
     of_it = _moves([move for move, _ in pairs], [was_done for _, was_done in pairs], words)
     return {
@@ -57,13 +55,18 @@ def run_card_told(folder: Path, name: str, words: Words) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _beside(file: Path) -> dict[str, Any] | None:
+    with contextlib.suppress(SnapshotError):
+        return read_beside(file)
+    return None
+
+
 def compared(folder: Path, before: Known, after: Known) -> dict[str, Any]:
-    """Two snapshots compared, one comparison at a time; the last few are kept."""
+    """Two snapshots compared, seconds of work on a thread; the last few are kept."""
     for known in (before, after):
         if known.trouble is not None:
             raise SnapshotError(known.trouble)
-    with ONE_AT_A_TIME:
-        return _compared(folder / before.name, before.snapshot_id, folder / after.name, after.snapshot_id)
+    return _compared(folder / before.name, before.snapshot_id, folder / after.name, after.snapshot_id)
 
 
 @lru_cache(maxsize=8)
