@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from serving.console.sections import Section, flat, heads, number_of, object_of, rows_of, told
 from serving.shop.words import Words
 
-MEASURES = ("recall@20", "ndcg@20", "mrr@20", "hit@20")
+MEASURES = {"recall@20": "Recall@20", "ndcg@20": "NDCG@20", "mrr@20": "MRR@20", "hit@20": "Hit@20"}
+OF_SLICES = ("recall@20", "ndcg@20")
 
 
 def run_card_sections(
@@ -93,9 +95,9 @@ def _evaluated(evaluation: Mapping[str, Any] | None, words: Words) -> Iterator[S
         yield Section(title, words.say("runcard.no_evaluation"))
         return
     methods = rows_of(evaluation.get("methods"))
-    columns = ("", *(measure.upper() for measure in MEASURES))
+    columns = ("", *MEASURES.values())
     rows = tuple(
-        (str(method.get("label", "")), *_intervals(object_of(method.get("measures")), words))
+        (str(method.get("label", "")), *_intervals(object_of(method.get("measures")), tuple(MEASURES)))
         for method in methods
     )
     n_owners = number_of(evaluation.get("n_owners")) or 0
@@ -105,26 +107,24 @@ def _evaluated(evaluation: Mapping[str, Any] | None, words: Words) -> Iterator[S
     rows = tuple(
         (
             str(part.get("name", "")),
-            *_intervals(object_of(object_of(part.get("methods")).get(ours)), words, ("recall@20", "ndcg@20")),
+            *_intervals(object_of(object_of(part.get("methods")).get(ours)), OF_SLICES),
             _count(part["n_owners"], words),
         )
         for part in parts
     )
-    columns = ("", "RECALL@20", "NDCG@20", words.say("runcard.owners"))
+    columns = ("", *(MEASURES[name] for name in OF_SLICES), words.say("runcard.owners"))
     yield Section(words.say("runcard.slices"), None, (), columns, rows)
 
 
-def _intervals(
-    measures: Mapping[str, Any], words: Words, names: tuple[str, ...] = MEASURES
-) -> tuple[str, ...]:
-    return tuple(_interval(object_of(measures.get(name)), words) for name in names)
+def _intervals(measures: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_interval(object_of(measures.get(name))) for name in names)
 
 
-def _interval(interval: Mapping[str, Any], words: Words) -> str:
+def _interval(interval: Mapping[str, Any]) -> str:
     mean, low, high = (number_of(interval.get(name)) for name in ("mean", "low", "high"))
     if mean is None or low is None or high is None:
         return "–"
-    return f"{words.figure(mean, 4)} ({words.figure(low)} – {words.figure(high)})"
+    return f"{mean:.4f} ({low:.3f} – {high:.3f})"
 
 
 def _audited(audits: Mapping[str, Any], words: Words) -> Iterator[Section]:
@@ -140,13 +140,15 @@ def _audited(audits: Mapping[str, Any], words: Words) -> Iterator[Section]:
             (words.say("runcard.tau"), words.figure(tau)),
             (words.say("runcard.regret"), words.part(regret, 5)),
         ))  # fmt: skip
-    shares = [(name, number_of(exposure.get(name))) for name in ("largest_share", "coverage", "gini")]
-    figures = [
-        (words.named("runcard", name), words.figure(value)) for name, value in shares if value is not None
-    ]
+    figures: list[tuple[str, str]] = []
+    for name in ("largest_share", "coverage"):
+        if (share := number_of(exposure.get(name))) is not None:
+            figures.append((words.named("runcard", name), words.part(share)))
+    if (gini := number_of(exposure.get("gini"))) is not None:
+        figures.append((words.say("runcard.gini"), words.figure(gini)))
     for cap, left in object_of(exposure.get("worth_kept_at_cap")).items():
-        if (kept := number_of(left)) is not None:
-            figures.append((words.say("runcard.worth_kept", cap=cap), words.part(kept, 4)))
+        if (kept := number_of(left)) is not None and (at_most := _number_in(cap)) is not None:
+            figures.append((words.say("runcard.worth_kept", cap=words.part(at_most)), words.part(kept, 4)))
     yield Section(words.say("runcard.exposure"), None, tuple(figures))
 
 
@@ -175,3 +177,9 @@ def _stages(card: Mapping[str, Any], words: Words) -> Section:
 def _count(value: object, words: Words) -> str:
     number = number_of(value)
     return "–" if number is None else words.figure(number)
+
+
+def _number_in(text: str) -> float | None:
+    with contextlib.suppress(ValueError):
+        return float(text)
+    return None

@@ -225,7 +225,7 @@ def test_a_run_card_tells_stages_audits_what_is_off_and_metrics(moving: ConsoleT
     evaluation_path(place).write_text(json.dumps({"n_owners": 77, "methods": [method], "slices": [part]}))
     text = moving.looker(Role.SCIENTIST).page("/console/snapshots/one")
     for told in ("fitting operators", "3.25", "0.974", "0.21%", "98%", "77 owners judged", "new owners",
-                 "0.1234 (0.11 – 0.14)", "Nothing is off"):  # fmt: skip
+                 "0.1234 (0.110 – 0.140)", "capped at 5%", "Nothing is off"):  # fmt: skip
         assert told in text, told
 
 
