@@ -15,6 +15,7 @@ from recsys.threads import limit_threads
 limit_threads()
 
 import typer  # noqa: E402  the thread limits must be set before anything can import numpy
+from typer.models import TyperInfo  # noqa: E402
 
 from recsys.errors import SharepicksError  # noqa: E402
 
@@ -36,11 +37,25 @@ def build_app() -> typer.Typer:
     def _root() -> None:
         """Good-value picks for shop owners and their circles."""
 
+    groups: dict[str, list[TyperInfo]] = {}
     for entry in sorted(entry_points(group=COMMAND_GROUP), key=lambda e: e.name):
         room = entry.load()
         app.registered_commands += room.registered_commands
-        app.registered_groups += room.registered_groups
+        for group in room.registered_groups:
+            groups.setdefault(group.name, []).append(group)
+    app.registered_groups += [_joined(found) for found in groups.values()]
     return app
+
+
+def _joined(groups: list[TyperInfo]) -> TyperInfo:
+    """One group of commands; what several rooms bring under one name has the commands of all."""
+    if len(groups) == 1:
+        return groups[0]
+    rooms = [group.typer_instance for group in groups if group.typer_instance is not None]
+    both = typer.Typer(help=rooms[0].info.help)
+    for room in rooms:
+        both.registered_commands += room.registered_commands
+    return TyperInfo(both, name=groups[0].name)
 
 
 def _say(sentence: str) -> None:

@@ -84,13 +84,19 @@ PUT = np.array([0.0, -np.inf, np.nan], dtype=np.float32)  # what stands for a mi
 def read_trees(text: str) -> Trees:
     """The trees of a model in LightGBM's text format; SnapshotError where it is no such model."""
     try:
-        head, *blocks = text.partition("\nend of trees")[0].split("\nTree=")
-        names = tuple(_fields(head)["feature_names"].split())
-        if not blocks or "end of trees" not in text:
-            raise ValueError("it holds no whole trees")
-        return _joined(names, [_Tree.read(_fields(block), len(names)) for block in blocks])
+        names, blocks = tree_blocks(text)
+        return _joined(names, [_Tree.read(fields, len(names)) for fields in blocks])
     except (KeyError, ValueError, IndexError) as error:
         raise SnapshotError(f"ranker: not a LightGBM model: {error}; retrain the snapshot") from error
+
+
+def tree_blocks(text: str) -> tuple[tuple[str, ...], list[dict[str, str]]]:
+    """The names of the features, and the fields of each tree; KeyError or ValueError where there are none."""
+    head, *blocks = text.partition("\nend of trees")[0].split("\nTree=")
+    names = tuple(_fields(head)["feature_names"].split())
+    if not blocks or "end of trees" not in text:
+        raise ValueError("it holds no whole trees")
+    return names, [_fields(block) for block in blocks]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,7 @@ class _Tree:
     @classmethod
     def read(cls, fields: Mapping[str, str], n_features: int) -> _Tree:
         n_leaves = int(fields["num_leaves"])
-        values = _numbers(fields["leaf_value"], n_leaves)
+        values = numbers_of(fields["leaf_value"], n_leaves)
         if not np.isfinite(values).all():
             raise ValueError("a leaf is not finite")
         if not 1 <= n_leaves <= MAX_LEAVES or int(fields["num_cat"]):
@@ -113,22 +119,22 @@ class _Tree:
         if n_leaves == 1:
             return cls([], [], [], values)
         n_conditions = n_leaves - 1
-        feature = _rows(fields["split_feature"], n_conditions)
+        feature = whole_numbers_of(fields["split_feature"], n_conditions)
         if min(feature) < 0 or max(feature) >= n_features:
             raise ValueError("a condition asks for a feature that is not there")
-        kinds = _rows(fields["decision_type"], n_conditions)
-        threshold = _numbers(fields["threshold"], n_conditions)
+        kinds = whole_numbers_of(fields["decision_type"], n_conditions)
+        threshold = numbers_of(fields["threshold"], n_conditions)
         children = list(
             zip(
-                _rows(fields["left_child"], n_conditions),
-                _rows(fields["right_child"], n_conditions),
+                whole_numbers_of(fields["left_child"], n_conditions),
+                whole_numbers_of(fields["right_child"], n_conditions),
                 strict=True,
             )
         )
         order, under_left = _in_order(children, n_leaves)
         every = (1 << n_leaves) - 1
         return cls(
-            [f + n_features * _put(kind) for f, kind in zip(feature, kinds, strict=True)], threshold,
+            [f + n_features * missing_put(kind) for f, kind in zip(feature, kinds, strict=True)], threshold,
             [every & ~bits for bits in under_left], [values[leaf] for leaf in order],
         )  # fmt: skip
 
@@ -181,7 +187,7 @@ def _rounded_down(threshold: npt.NDArray[np.float64]) -> Floats:
     return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
 
 
-def _put(kind: int) -> int:
+def missing_put(kind: int) -> int:
     """Where a missing value goes, by the bits of a decision type."""
     missing = kind >> MISSING_SHIFT
     if kind & CATEGORICAL or missing not in (MISSING_NONE, MISSING_NAN):
@@ -202,14 +208,16 @@ def _pairs(block: str) -> Iterator[tuple[str, str]]:
             yield name, value
 
 
-def _numbers(text: str, n: int) -> list[float]:
+def numbers_of(text: str, n: int) -> list[float]:
+    """n numbers of a field; ValueError for another count."""
     found = [float(part) for part in text.split()]
     if len(found) != n or np.isnan(found).any():
         raise ValueError(f"{n} numbers were wanted; got {text[:60]!r}")
     return found
 
 
-def _rows(text: str, n: int) -> list[int]:
+def whole_numbers_of(text: str, n: int) -> list[int]:
+    """n whole numbers of a field; ValueError for another count."""
     found = [int(part) for part in text.split()]
     if len(found) != n:
         raise ValueError(f"{n} whole numbers were wanted; got {text[:60]!r}")

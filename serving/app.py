@@ -18,8 +18,10 @@ from fastapi import FastAPI
 
 from serving.callers.at_the_app import install_doors, watch_keys
 from serving.callers.connect import doors_from
+from serving.callers.console_session import CONSOLE
 from serving.callers.doors import Doors
 from serving.clock import utc_now
+from serving.console.console import Console
 from serving.errors import install_error_handlers
 from serving.live.live import Live, keep_live
 from serving.logs import write_logs_to_stderr
@@ -27,6 +29,8 @@ from serving.metrics import Metrics
 from serving.reply_cache import ReplyCache
 from serving.request_log import RequestLog
 from serving.routes_circle import circle_router
+from serving.routes_console import console_router
+from serving.routes_console_actions import console_actions_router
 from serving.routes_events import events_router
 from serving.routes_feedback import feedback_router
 from serving.routes_members import members_router
@@ -42,7 +46,7 @@ from serving.routes_tokens import tokens_router
 from serving.routes_value import value_router
 from serving.service import Service
 from serving.settings import Settings, settings_from
-from serving.shop.shop import Shop
+from serving.shop.shop import SHOP, Shop
 from serving.snapshots import Outcome, Served, SnapshotKeeper, keep_fresh, open_served
 from serving.store.keeper import StoreKeeper, keep_open
 
@@ -98,9 +102,12 @@ def create_app(
     app.include_router(shop_actions_router(shop))
     app.include_router(shop_router(shop))  # last: her own page takes every path under /shop/
     app.include_router(shop_files_router())
+    console = Console(shop)
+    app.include_router(console_actions_router(console))
+    app.include_router(console_router(console))
     app.include_router(operation_router(service, lambda: app.openapi()))
     install_doors(app, doors or Doors())
-    install_error_handlers(app, partial(problem_page, shop))
+    install_error_handlers(app, {SHOP: partial(problem_page, shop), CONSOLE: console.problem_page})
     app.add_middleware(RequestLog, metrics=service.metrics)
     return app
 

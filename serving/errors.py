@@ -13,7 +13,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from recsys.errors import QueryError
-from serving.callers.owner_session import PAGES
 
 STATUS_OF = {
     "bad_request": 400,
@@ -67,14 +66,21 @@ def error_response(
     )
 
 
-def install_error_handlers(app: FastAPI, problem_page: Callable[[Request, ServiceError], Response]) -> None:
-    """Answer every error of the routes with the one error body; on a page for people, with a page."""
+ProblemPage = Callable[[Request, ServiceError], Response]
+
+
+def install_error_handlers(app: FastAPI, problem_pages: Mapping[str, ProblemPage]) -> None:
+    """Answer every error of the routes with the one error body; on a page for people, with a page.
+
+    `problem_pages`: the beginning of a path and what makes the page below it.
+    """
 
     @app.exception_handler(ServiceError)
     async def _refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, ServiceError)
-        if request.scope["path"].startswith(PAGES):
-            return problem_page(request, error)
+        for beginning, problem_page in problem_pages.items():
+            if request.scope["path"].startswith(beginning):
+                return problem_page(request, error)
         return error_response(error.code, error.detail, error.headers)
 
     @app.exception_handler(HTTPException)

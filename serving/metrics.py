@@ -6,6 +6,7 @@ before this module is first imported; a scrape of any worker then shows the sum 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from prometheus_client import (
@@ -49,6 +50,10 @@ class Metrics:
             "sharepicks_replies", "Lists given, by whether they were computed for the request", ["origin"],
             registry=registry,
         )  # fmt: skip
+        self._reply_seconds = Histogram(
+            "sharepicks_reply_seconds", "Time to give a list, by whether it was computed for the request",
+            ["origin"], buckets=SECONDS, registry=registry,
+        )  # fmt: skip
         self._short = Counter(
             "sharepicks_short_replies", "Replies with fewer picks than asked for", registry=registry
         )
@@ -73,15 +78,17 @@ class Metrics:
         """Count one request; `route` is the template, never the path that came."""
         self._seconds.labels(route, str(status)).observe(seconds)
 
-    def reply_given(self, reply: KeptReply, *, from_cache: bool) -> None:
-        """Count the picks of one reply by source, and what was special about it."""
+    def reply_given(self, reply: KeptReply, seconds: float, *, from_cache: bool) -> None:
+        """Count the picks of one reply by source, what was special about it, and what it took."""
         for source, n_picks in reply.picks_by_source.items():
             self._picks.labels(source).inc(n_picks)
         if reply.fallback is not None:
             self._fallbacks.labels(reply.fallback).inc()
         if reply.is_short:
             self._short.inc()
-        self._replies.labels("cache" if from_cache else "computed").inc()
+        origin = "cache" if from_cache else "computed"
+        self._replies.labels(origin).inc()
+        self._reply_seconds.labels(origin).observe(seconds)
 
     def snapshot_looked_at(self, outcome: Outcome, served: Served | None) -> None:
         """Count what became of a candidate and show which snapshot serves."""
@@ -100,10 +107,19 @@ class Metrics:
 
     def exposition(self, served: Served | None, now: datetime) -> bytes:
         """Every metric in the text format of Prometheus."""
+        return generate_latest(self._of_all_workers(served, now))
+
+    def samples(self, served: Served | None, now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
+        """Every figure of the exposition: its name, labels and value."""
+        for family in self._of_all_workers(served, now).collect():
+            for sample in family.samples:
+                yield sample.name, sample.labels, sample.value
+
+    def _of_all_workers(self, served: Served | None, now: datetime) -> CollectorRegistry:
         if served is not None and served.as_of is not None:
             self._age.set((now - served.as_of).total_seconds())
         if not self._multiprocess:
-            return generate_latest(self._registry)
+            return self._registry
         all_workers = CollectorRegistry()
         MultiProcessCollector(all_workers)  # type: ignore[no-untyped-call]
-        return generate_latest(all_workers)
+        return all_workers

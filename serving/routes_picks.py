@@ -7,6 +7,7 @@ The endpoints are async and answer inline: a thread pool would cost more than th
 from __future__ import annotations
 
 import secrets
+import time
 from collections import Counter
 from dataclasses import replace
 
@@ -91,6 +92,7 @@ def picks_router(service: Service) -> APIRouter:
 
 
 def _answer(service: Service, request: Request, query: Query) -> Response:
+    started = time.perf_counter()
     served = service.served_to(request)
     request_id = secrets.token_hex(16)
     kept = service.replies.get(served.snapshot_id, query)
@@ -102,8 +104,8 @@ def _answer(service: Service, request: Request, query: Query) -> Response:
         kept = _kept(service.live, served, query, seed)
         if not served.draws and query.product_ids is None:  # her own list may be long and is rarely the same
             service.replies.keep(served.snapshot_id, query, kept)
-    service.metrics.reply_given(kept, from_cache=from_cache)
     body = with_request_id(request_id, kept.rest, degraded=service.is_degraded)
+    service.metrics.reply_given(kept, time.perf_counter() - started, from_cache=from_cache)
     return Response(body, headers=NO_STORE, media_type="application/json")
 
 

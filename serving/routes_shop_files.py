@@ -13,7 +13,7 @@ from serving.gate import read_path_id, read_query
 from serving.shop.shop import FILES
 
 KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "png": "image/png"}
-NAMES = ("shop.css", "shop.js", "worker.js", "icon.svg", "icon-192.png", "icon-512.png")
+NAMES = ("shop.css", "console.css", "shop.js", "worker.js", "icon.svg", "icon-192.png", "icon-512.png")
 
 
 def shop_files_router() -> APIRouter:

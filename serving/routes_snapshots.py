@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
+from typing import TypeVar
 
 from fastapi import APIRouter, Request, Response
 
@@ -22,6 +23,7 @@ from serving.snapshots import open_served
 
 SNAPSHOTS = "/v1/snapshots"
 PROMOTE = "/promote"
+Found = TypeVar("Found")
 N_MOVES = 50
 FIELDS = (
     text("why", 500, "for the journal"),
@@ -45,7 +47,7 @@ def snapshots_router(service: Service, clock: Callable[[], datetime]) -> APIRout
     async def snapshots(request: Request) -> Response:
         """What there is, what serves, and who made it so."""
         read_query(request, ())
-        found = await asyncio.to_thread(_told_as_404, lambda: (known_snapshots(folder), journal(folder)))
+        found = await asyncio.to_thread(told_as_404, lambda: (known_snapshots(folder), journal(folder)))
         known, moves = found
         body = {
             "snapshots": [_known_body(one) for one in known],
@@ -64,7 +66,7 @@ def snapshots_router(service: Service, clock: Callable[[], datetime]) -> APIRout
         body = await _body(service, request, FIELDS[:1])
         who, now = who_calls(request), clock()
         made = await asyncio.to_thread(
-            _told, lambda: rollback(folder, who=who, why=body["why"], now=now, verify=open_served)
+            told_move, lambda: rollback(folder, who=who, why=body["why"], now=now, verify=open_served)
         )
         return json_reply(asdict(made))
 
@@ -89,7 +91,7 @@ def snapshots_router(service: Service, clock: Callable[[], datetime]) -> APIRout
                 expected=body.get("if_serving"),
             )  # fmt: skip
 
-        return json_reply(asdict(await asyncio.to_thread(_told, moved)))
+        return json_reply(asdict(await asyncio.to_thread(told_move, moved)))
 
     return router
 
@@ -100,7 +102,7 @@ async def _body(service: Service, request: Request, fields: tuple[object, ...]) 
     return check_fields(found, fields, ("why",))  # type: ignore[arg-type]
 
 
-def _told(act: Callable[[], Move]) -> Move:
+def told_move(act: Callable[[], Move]) -> Move:
     """A move, its refusals as errors of the service; no path of this machine is told."""
     try:
         return act()
@@ -112,9 +114,8 @@ def _told(act: Callable[[], Move]) -> Move:
         ) from None
 
 
-def _told_as_404(
-    read: Callable[[], tuple[list[Known], list[Move]]],
-) -> tuple[list[Known], list[Move]]:
+def told_as_404(read: Callable[[], Found]) -> Found:
+    """What is read of a registry; ServiceError not_found where it, or a snapshot of it, cannot be read."""
     try:
         return read()
     except SnapshotError:

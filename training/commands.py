@@ -11,10 +11,12 @@ import typer
 
 from training.experiments.commands import app as experiments
 from training.retrain_commands import app as retraining
+from training.snapshot_commands import app as snapshots
 
 app = typer.Typer()
 app.registered_commands += retraining.registered_commands
 app.add_typer(experiments, name="experiment")
+app.add_typer(snapshots, name="snapshots")
 
 
 @app.command()
@@ -81,6 +83,10 @@ def evaluate(
             "--ablation", help="Also what each source and the social part add: up to three more trainings"
         ),
     ] = False,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Keep the figures beside the snapshot, for its page"),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text")] = False,
 ) -> None:
     """Judge a snapshot by full ranking on what it has not seen, beside every baseline.
@@ -93,7 +99,9 @@ def evaluate(
     from rich.console import Console
     from rich.progress import Progress
 
+    from features.whole_text import write_whole
     from recsys.errors import UsageError
+    from recsys.run_card import evaluation_path
     from training.baselines import NAMES
     from training.evaluate import evaluate as judge
     from training.evaluation_text import evaluation_text
@@ -116,6 +124,8 @@ def evaluate(
         from training.report import write_report
 
         write_report(found, report)
+    if keep:
+        write_whole(evaluation_path(snapshot), json.dumps(found.as_json(), ensure_ascii=False) + "\n")
     typer.echo(json.dumps(found.as_json(), ensure_ascii=False) if as_json else evaluation_text(found))
     if report is not None and not as_json:
         typer.echo(f"the report: {report}")
@@ -141,10 +151,10 @@ def train(
     from rich.console import Console
 
     from recsys.errors import UsageError
+    from recsys.run_card import run_card_path
     from training.config import Config, read_config
     from training.moment import parse_moment
     from training.run_card import run_card_text
-    from training.train import run_card_path
     from training.train import train as run
 
     if engine != "duckdb":

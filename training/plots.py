@@ -145,6 +145,41 @@ def plot_lorenz(methods: Sequence[Method], best: Method | None) -> str:
         return _svg(figure, "Lorenz curves of exposure")
 
 
+def plot_exposure(curves: Mapping[str, tuple[Any, Any]]) -> str:
+    """How the places of lists spread over the catalogue, a curve for each snapshot; the last one is loud."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=":")
+        for at, (name, curve) in enumerate(curves.items(), start=1):
+            is_last = at == len(curves)
+            x, y = _thinned(*curve)
+            axes.plot(
+                x, y, color=OURS if is_last else BEST, label=name.replace("$", r"\$"), linewidth=2.2,
+                linestyle="-" if is_last else "--",
+            )  # fmt: skip
+        axes.set_xlabel("share of the products, least shown first")
+        axes.set_ylabel("share of all places in the lists")
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1.01)
+        axes.legend(loc="upper left", fontsize=9)
+        return _svg(figure, "How places spread over the catalogue")
+
+
+def plot_terms(names: Sequence[str], terms: Sequence[float], title: str) -> str:
+    """What each feature adds to a score, or takes from it; bars from the top in the order given."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(7.2, 0.8 + 0.3 * len(names)), layout="constrained")
+        axes = figure.add_subplot()
+        colours = [OURS if term >= 0 else BEST for term in terms]
+        axes.barh(range(len(names)), terms, color=colours, height=0.66)
+        axes.axvline(0.0, color=INK, linewidth=0.9)
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.grid(axis="y", visible=False)
+        return _svg(figure, title)
+
+
 def plot_slices(slices: Sequence[SliceResult], methods: Sequence[Method]) -> str:
     """NDCG@20 of the methods given, slice by slice."""
     with matplotlib.rc_context(_STYLE):

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from features.whole_text import write_whole
@@ -41,15 +41,22 @@ def write_report(evaluation: Evaluation, path: Path) -> None:
 
 def render_report(evaluation: Evaluation) -> str:
     """The page as text; every value from the dataset is escaped."""
+    return page_of("report.html", _content(evaluation))
+
+
+def page_of(template: str, content: Mapping[str, Any]) -> str:
+    """A template of `training/templates` filled in, with the style of all pages; every value is escaped."""
+    folder = files("training").joinpath("templates")
     environment = Environment(
+        loader=FunctionLoader(lambda name: folder.joinpath(name).read_text("utf-8")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    template = files("training").joinpath("templates/report.html").read_text("utf-8")
-    return environment.from_string(template).render(**_content(evaluation))
+    style = Markup(folder.joinpath("page.css").read_text("utf-8"))  # ours, so safe as it is
+    return environment.get_template(template).render(style=style, **content)
 
 
 def _content(evaluation: Evaluation) -> dict[str, Any]:
@@ -74,7 +81,7 @@ def _content(evaluation: Evaluation) -> dict[str, Any]:
         "comparisons": [c for c in evaluation.comparisons if c.measure == MAIN_MEASURE],
         "calibration": calibration_sentence(evaluation),
         "facts": _fact_rows(evaluation.facts),
-        "config": _flat(evaluation.facts.get("config") or {}),
+        "config": flat_settings(evaluation.facts.get("config") or {}),
         "seconds": [(labels.get(name, name), s) for name, s in evaluation.facts.get("seconds", {}).items()],
         # Drawn by us from numbers and escaped text, so safe to stand in the page as it is.
         "plots": {name: Markup(svg) for name, svg in plots.items()},
@@ -104,13 +111,13 @@ def _fact_rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def _flat(config: Mapping[str, Any], prefix: str = "") -> Sequence[tuple[str, str]]:
+def flat_settings(config: Mapping[str, Any], prefix: str = "") -> Sequence[tuple[str, str]]:
     """Nested settings as rows `a.b` → value."""
     rows: list[tuple[str, str]] = []
     for key in sorted(config):
         value = config[key]
         if isinstance(value, Mapping):
-            rows += _flat(value, f"{prefix}{key}.")
+            rows += flat_settings(value, f"{prefix}{key}.")
         else:
             rows.append((f"{prefix}{key}", str(value)))
     return rows

@@ -27,11 +27,12 @@ from recsys.manifest import read_manifest
 from recsys.model_files import model_of
 from recsys.recommend import recommend_of
 from recsys.registry import known_snapshots, move, served_in_turn, serving_name
+from recsys.run_card import run_card_path
 from recsys.snapshot import open_snapshot
 from recsys.trial import try_out
 from training.config import Config
 from training.gate import Bounds, judge_candidate
-from training.train import run_card_path, train
+from training.train import train
 
 WORK = ".retrain"
 STATE, LOCK, PLACED, JUDGEMENT = "state.json", "lock", "placed.json", "judgement.json"

@@ -17,12 +17,13 @@ def run_card_text(card: Mapping[str, Any]) -> str:
         f"took       {card['train_seconds']:.1f} s on {card['threads']} threads, "
         f"peak memory {card['peak_memory_mb']:,} MB",
     ]
-    lines += [f"audit      {sentence}" for sentence in _audit_lines(card["audits"])]
+    lines += [f"audit      {sentence}" for sentence in audit_lines(card["audits"])]
     lines += [f"off        {feature}: {why}" for feature, why in card["off"]]
     return "\n".join(lines)
 
 
-def _audit_lines(audits: Mapping[str, Any]) -> Iterator[str]:
+def audit_lines(audits: Mapping[str, Any]) -> Iterator[str]:
+    """What the audits of a run card say, a sentence each."""
     commission, exposure = audits["commission"], audits["exposure"]
     if isinstance(commission, str):
         yield f"commission: {commission}"

@@ -19,6 +19,7 @@ from recsys.audience import write_audience
 from recsys.errors import UsageError
 from recsys.model import Model
 from recsys.model_files import write_model
+from recsys.run_card import run_card_path
 from recsys.snapshot_writer import SnapshotWriter
 from recsys.threads import thread_count
 from training.assemble import assemble, lists_of
@@ -35,8 +36,6 @@ from training.read_inputs import read_inputs
 from training.scenes import scene_lifts
 from training.stages import Say, Stages, peak_memory_mb
 from training.usual_share import usual_kept
-
-RUN_CARD = "run-card.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +105,6 @@ def train(
     }  # fmt: skip
     run_card_path(out).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
     return Trained(out, manifest.snapshot_id, card)
-
-
-def run_card_path(snapshot: Path) -> Path:
-    """Where the run card of a snapshot stands: beside it, as a measurement may not change its hash."""
-    return snapshot.with_name(f"{snapshot.name}.{RUN_CARD}")
 
 
 def fit_model(

@@ -41,6 +41,7 @@ class MayCall:
     mine: str | None
     mine_in_body: bool
     by_session: bool = False  # her cookie will do: for pages, which no other site may send forms to
+    by_console: bool = False  # the cookie of who signed in at the console will do
 
     def callers(self) -> list[str]:
         """The roles in order, with what each is held to."""
@@ -52,14 +53,18 @@ class MayCall:
 
 
 def may_call(
-    *roles: Role, mine: str | None = None, mine_in_body: bool = False, by_session: bool = False
+    *roles: Role,
+    mine: str | None = None,
+    mine_in_body: bool = False,
+    by_session: bool = False,
+    by_console: bool = False,
 ) -> Callable[[Endpoint], Endpoint]:
     """Only these roles; those with a scope only where the path's parameter `mine` is their own id.
 
     `mine_in_body`: the id stands in the body instead; the route calls `require_mine` with what it read.
-    `by_session`: a page of hers, which her browser opens with a cookie.
+    `by_session`: a page of hers, which her browser opens with a cookie. `by_console`: a page of the console.
     """
-    allowed = MayCall(frozenset(roles), mine, mine_in_body, by_session)
+    allowed = MayCall(frozenset(roles), mine, mine_in_body, by_session, by_console)
     if not roles:
         raise ConfigError("may_call needs a role; a route for everybody says anybody_may_call")
     for role in roles:
@@ -112,17 +117,22 @@ def require_role_and_scope(request: Request, caller: Caller, allowed: MayCall) -
             raise forbidden()
 
 
+def calling(request: Request) -> Caller | None:
+    """Who was let in; None while nobody needs a key."""
+    return request.scope.get(CALLER)
+
+
 def require_mine(request: Request, scope_id: str) -> None:
     """ServiceError forbidden unless an id that stood in the body is the caller's own, where she has one."""
     request.scope[ASKED] = True
-    caller: Caller | None = request.scope.get(CALLER)
+    caller = calling(request)
     if caller is not None and caller.role in SCOPE_OF and caller.scope_id != scope_id:
         raise forbidden()
 
 
 def who_calls(request: Request) -> str:
     """Who is written into a record for this request: what the caller is counted under."""
-    caller: Caller | None = request.scope.get(CALLER)
+    caller = calling(request)
     return "no key" if caller is None else caller.bucket
 
 

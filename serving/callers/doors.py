@@ -9,6 +9,7 @@ from datetime import datetime
 from fastapi import Request
 
 from serving.callers.call_counts import Allowance, CallCounts
+from serving.callers.console_session import key_of_session
 from serving.callers.declare import CALLER, MayCall, require_role_and_scope
 from serving.callers.key_ring import KeyRing
 from serving.callers.owner_session import session_token
@@ -58,7 +59,7 @@ class Doors:
         """
         if self.are_open:
             return EVERYBODY
-        caller = self.caller_of(request, by_session=allowed.by_session)
+        caller = self.caller_of(request, by_session=allowed.by_session, by_console=allowed.by_console)
         request.scope[CALLER] = caller
         wait_s = self.counts.call(caller.bucket, self.allowance_of(caller), self.clock().timestamp())
         if wait_s:
@@ -73,7 +74,7 @@ class Doors:
         """How often she may call: an owner and a supplier are one person, a storefront is a platform."""
         return self.per_person if caller.role in SCOPE_OF else self.per_key
 
-    def caller_of(self, request: Request, *, by_session: bool = False) -> Caller:
+    def caller_of(self, request: Request, *, by_session: bool = False, by_console: bool = False) -> Caller:
         """Whose key or token came; ServiceError unauthorized with one body for everything that is wrong."""
         credential = _credential_of(request)
         if credential is None and by_session:
@@ -83,9 +84,18 @@ class Doors:
             caller = self.ring.open(credential)
         elif credential is not None and self.tokens is not None:
             caller = open_owner_token(self.tokens, credential, self.clock())
+        elif credential is None and by_console:
+            caller = self.at_console(request)
         if caller is None:
             raise ServiceError("unauthorized", "send a key that is live: Authorization: Bearer KEY", WHO)
         return caller
+
+    def at_console(self, request: Request) -> Caller | None:
+        """Who signed in at the console with a key that still lives; None otherwise."""
+        if self.ring is None or self.tokens is None:
+            return None
+        key_id = key_of_session(request, self.tokens, self.clock())
+        return None if key_id is None else self.ring.caller_of(key_id)
 
 
 def _credential_of(request: Request) -> str | None:

@@ -95,6 +95,13 @@ class KeyRing:
             return None
         return Caller(row.role, row.scope_id, row.key_id)
 
+    def caller_of(self, key_id: str) -> Caller | None:
+        """Whose key has this prefix, for whom a session stands; None when the key opens nothing now."""
+        row = self._ring.by_id.get(key_id) if self._ring else None
+        if row is None or row.state(self._clock()) != "live":
+            return None
+        return Caller(row.role, row.scope_id, row.key_id)
+
 
 async def keep_keys_fresh(ring: KeyRing, every_s: float = LOOK_EVERY_S) -> None:
     """Look again and again, on a thread, until cancelled."""

@@ -1,4 +1,4 @@
-"""Signed tokens that open one owner's calls for at most 12 hours.
+"""Signed tokens that open one owner's calls, or one key's console, for at most 12 hours.
 
 The storefront, which knows that this is she, asks for one and hands it to her browser. A token is not kept
 anywhere and so cannot be taken back singly: replace the secret to end them all.
@@ -63,13 +63,18 @@ def read_token_secrets(environment: Mapping[str, str]) -> TokenSecrets | None:
 
 def make_owner_token(secrets: TokenSecrets, owner_id: str, life: timedelta, now: datetime) -> str:
     """A token that opens the calls of one owner until `now + life`, at most 12 hours."""
+    return signed(secrets, AUDIENCE, owner_id, life, now)
+
+
+def signed(secrets: TokenSecrets, audience: str, subject: str, life: timedelta, now: datetime) -> str:
+    """A token for a subject before one audience, until `now + life`; ValueError above 12 hours."""
     if not timedelta(0) < life <= MAX_LIFE:
         raise ValueError(f"a token lives at most {MAX_LIFE}; got {life}")
     issued = int(now.timestamp())
     claims = {
         "iss": ISSUER,
-        "aud": AUDIENCE,
-        "sub": owner_id,
+        "aud": audience,
+        "sub": subject,
         "iat": issued,
         "exp": issued + int(life.total_seconds()),
     }
@@ -77,34 +82,40 @@ def make_owner_token(secrets: TokenSecrets, owner_id: str, life: timedelta, now:
 
 
 def open_owner_token(secrets: TokenSecrets, token: str, now: datetime) -> Caller | None:
-    """Which owner a token stands for; None unless its signature, algorithm, audience, issuer and times hold.
+    """Which owner a token stands for; None unless all that `subject_of` asks of it holds."""
+    owner_id = subject_of(secrets, AUDIENCE, token, now)
+    return None if owner_id is None else Caller(Role.OWNER, owner_id, f"owner:{owner_id}")
+
+
+def subject_of(secrets: TokenSecrets, audience: str, token: str, now: datetime) -> str | None:
+    """Whom a token stands for; None unless its signature, algorithm, audience, issuer and times hold.
 
     The times are compared with `now`, and a token that claims more than 12 hours is refused however well it
     is signed.
     """
     for secret in secrets.secrets:
-        claims = _claims(secret, token)
+        claims = _claims(secret, audience, token)
         if claims is None:
             continue
-        issued, expires, owner_id = claims["iat"], claims["exp"], claims["sub"]
-        if type(issued) is not int or type(expires) is not int or not isinstance(owner_id, str):
+        issued, expires, subject = claims["iat"], claims["exp"], claims["sub"]
+        if type(issued) is not int or type(expires) is not int or not isinstance(subject, str):
             return None
-        if not is_id(owner_id):
+        if not is_id(subject):
             return None
         moment = now.astimezone(UTC).timestamp()
         if not (issued <= moment < expires and expires - issued <= MAX_LIFE.total_seconds()):
             return None
-        return Caller(Role.OWNER, owner_id, f"owner:{owner_id}")
+        return subject
     return None
 
 
-def _claims(secret: bytes, token: str) -> dict[str, object] | None:
+def _claims(secret: bytes, audience: str, token: str) -> dict[str, object] | None:
     try:
         return jwt.decode(
             token,
             secret,
             algorithms=[ALGORITHM],
-            audience=AUDIENCE,
+            audience=audience,
             issuer=ISSUER,
             options={
                 "require": list(CLAIMS),

@@ -68,6 +68,11 @@ class Live:
         """Whether there is a store and what it holds could not be read lately."""
         return self.is_on and (self._read_us is None or self.now_us() - self._read_us > BEHIND_AFTER_US)
 
+    @property
+    def lag_s(self) -> float | None:
+        """Seconds since all that the store held was known here; None before the first look or without."""
+        return None if self._read_us is None else max(0, self.now_us() - self._read_us) / 1e6
+
     def answer(self, served: Served, query: Query) -> Reply:
         """The reply of a snapshot as things are now."""
         laid = self.laid_over(served)

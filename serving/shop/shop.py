@@ -93,10 +93,15 @@ def see_other(address: str) -> Response:
 
 @lru_cache(maxsize=1)
 def _templates() -> Environment:
-    folder = files("serving.shop") / "pages"
     environment = Environment(
-        loader=FunctionLoader(lambda name: (folder / name).read_text("utf-8")),
+        loader=FunctionLoader(_template),
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["url"] = lambda text: quote(str(text), safe="")
     return environment
+
+
+def _template(name: str) -> str:
+    """The text of a template: `why.html` of the shop, `console/live.html` of the console."""
+    room, _, file = name.rpartition("/")
+    return (files(f"serving.{room or 'shop'}") / "pages" / file).read_text("utf-8")

@@ -19,6 +19,7 @@ from recsys.category_tree import leaf_name
 LANGUAGES: Mapping[str, str] = {"zh_Hant": "繁體中文", "zh_Hans": "简体中文", "en": "English"}
 DEFAULT = "en"
 COOKIE = "sharepicks_language"
+PLACES = ("serving.shop", "serving.console")  # each with sections of its own
 _TRADITIONAL = ("tw", "hk", "mo", "hant")
 
 
@@ -39,6 +40,10 @@ class Words:
         section, _, name = key.partition(".")
         return catalog(self.language)[section][name].format(**values)
 
+    def named(self, section: str, code: str) -> str:
+        """What a code is called; the code itself where the language has no name for it."""
+        return catalog(self.language)[section].get(code, code)
+
     def money(self, minor: float, currency: str) -> str:
         """An amount in minor units of a currency (ISO 4217)."""
         amount = Decimal(round(minor)).scaleb(-get_currency_precision(currency))
@@ -58,9 +63,17 @@ class Words:
         """A number, with at most one digit after the point."""
         return format_decimal(round(value, 1), locale=self._locale)
 
+    def figure(self, value: float, digits: int = 3) -> str:
+        """A measured number, with at most so many digits after the point."""
+        return format_decimal(round(value, digits), locale=self._locale, decimal_quantization=False)
+
     def percent(self, share: float) -> str:
         """A share of one as a percentage."""
         return format_percent(share, locale=self._locale)
+
+    def part(self, share: float, digits: int = 4) -> str:
+        """A measured share of one as a percentage; `digits` of the share are kept."""
+        return format_percent(round(share, digits), locale=self._locale, decimal_quantization=False)
 
     def moment(self, time: datetime) -> str:
         """A day with its hour."""
@@ -86,9 +99,9 @@ class Words:
 @lru_cache(maxsize=len(LANGUAGES))
 def catalog(language: str) -> Mapping[str, Mapping[str, str]]:
     """All words of a language by section and name."""
-    found: dict[str, dict[str, str]] = tomllib.loads(
-        (files("serving.shop") / "words" / f"{language}.toml").read_text("utf-8")
-    )
+    found: dict[str, dict[str, str]] = {}
+    for place in PLACES:
+        found |= tomllib.loads((files(place) / "words" / f"{language}.toml").read_text("utf-8"))
     return found
 
 

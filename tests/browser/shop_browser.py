@@ -7,7 +7,7 @@ import http.client
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import ThreadingHTTPServer
@@ -59,6 +59,8 @@ class ShopServer:
     server: ServerProcess
     key: str
     owners: tuple[str, ...]
+    suppliers: tuple[str, ...]
+    console_keys: Mapping[Role, str]
 
     @property
     def address(self) -> str:
@@ -90,11 +92,18 @@ def serving_shop(
 ) -> Iterator[ShopServer]:
     """A server over a registry, with one key for the storefront."""
     store = f"sqlite:///{folder / 'store.db'}"
-    made = create_key(
-        transactions_of(store), Role.STOREFRONT, None, label="", life=timedelta(days=1), actor="ann",
-        now=datetime.now(UTC),
-    )  # fmt: skip
-    owners = tuple(open_snapshot(read_pointer(registry), verify=False).ids("owners"))
+    snapshot = open_snapshot(read_pointer(registry), verify=False)
+    owners, suppliers = (tuple(snapshot.ids(name)) for name in ("owners", "suppliers"))
+    scopes: dict[Role, str | None] = {
+        Role.STOREFRONT: None, Role.SCIENTIST: None, Role.OPERATOR: None, Role.SUPPLIER: suppliers[0],
+    }  # fmt: skip
+    keys = {
+        role: create_key(
+            transactions_of(store), role, scope_id, label="", life=timedelta(days=1), actor="ann",
+            now=datetime.now(UTC),
+        ).key
+        for role, scope_id in scopes.items()
+    }  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SHAREPICKS_TOKEN_SECRET", "of-this-test-only-" * 3)
         patch.setenv("SHAREPICKS_STOREFRONT", storefront.address + "/p/{product_id}?share={share_id}")
@@ -102,7 +111,7 @@ def serving_shop(
         command = [*program, "serve", "--snapshots", str(registry), "--store", store, "--port", "0"]
         with running(command, folder / "log") as server:
             server.wait_until("/readyz", 200)
-            yield ShopServer(server, made.key, owners)
+            yield ShopServer(server, keys.pop(Role.STOREFRONT), owners, suppliers, keys)
 
 
 @contextlib.contextmanager

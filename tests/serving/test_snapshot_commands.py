@@ -18,6 +18,7 @@ from serving.app import create_app
 from serving.registry_commands import app
 from serving.service import Service
 from serving.settings import Settings
+from training.snapshot_commands import app as pages
 
 
 @pytest.fixture
@@ -31,7 +32,8 @@ def registry(tmp_path: Path) -> Path:
 
 
 def run(registry: Path, *words: str) -> str:
-    found = CliRunner().invoke(app, [*words, "--snapshots", str(registry)], catch_exceptions=False)
+    group = pages if words[0] in ("show", "compare") else app
+    found = CliRunner().invoke(group, [*words, "--snapshots", str(registry)], catch_exceptions=False)
     assert found.exit_code == 0, found.output
     return found.output
 

@@ -208,7 +208,7 @@ def _killed_at(registry: Path, town: Path, trained: Path, step: str, when: str) 
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(registry), str(town), step, when, json.dumps(TINY), str(trained)],
         capture_output=True, text=True, timeout=300, check=False,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr
 

@@ -14,10 +14,11 @@ from recsys.domain import Query
 from recsys.errors import DataError, UsageError
 from recsys.ranker import Blend, BoostedTrees
 from recsys.recommend import model_of, rank_many, recommend
+from recsys.run_card import run_card_path
 from recsys.snapshot import open_snapshot
 from training.config import config_from
 from training.town.truth import World
-from training.train import run_card_path, train
+from training.train import train
 
 QUICK = {
     "operators": {

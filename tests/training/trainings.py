@@ -7,8 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from recsys.run_card import run_card_path
 from tests.training.corruptions import rewritten
-from training.train import Trained, run_card_path
+from training.train import Trained
 
 
 def trained_again(

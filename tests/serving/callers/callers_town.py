@@ -17,12 +17,21 @@ from recsys.domain import Offer, Pick, Query, Reason, Reply
 from serving.app import create_app
 from serving.callers.api_keys import create_key, revoke_key
 from serving.callers.call_counts import Allowance
+from serving.callers.console_session import AUDIENCE as CONSOLE_AUDIENCE
+from serving.callers.console_session import CONSOLE_COOKIE
 from serving.callers.database import transactions_of
 from serving.callers.declare import declared_routes
 from serving.callers.doors import Doors
 from serving.callers.key_ring import KeyRing
 from serving.callers.owner_session import TOKEN_COOKIE
-from serving.callers.owner_tokens import AUDIENCE, ISSUER, TokenSecrets, make_owner_token
+from serving.callers.owner_tokens import (
+    AUDIENCE,
+    ISSUER,
+    MAX_LIFE,
+    TokenSecrets,
+    make_owner_token,
+    signed,
+)
 from serving.callers.roles import Role
 from serving.errors import STATUS_OF
 from serving.service import Service
@@ -35,7 +44,7 @@ OWNERS = ("owner/A", "owner-B")
 SUPPLIERS = ("supplier/A", "supplier-B")
 PEOPLE = (*(f"owner {name}" for name in OWNERS), *(f"supplier {name}" for name in SUPPLIERS))
 UNBOUND = Allowance(0)
-COOKIE = f"{TOKEN_COOKIE}="
+COOKIES = (f"{TOKEN_COOKIE}=", f"{CONSOLE_COOKIE}=")  # of an owner's pages, of the console
 
 
 def canary(person: str) -> str:
@@ -59,10 +68,21 @@ def open_canaries(path: Path) -> Served:
     def insights(supplier_id: str, n: int) -> dict[str, Any] | None:
         if supplier_id not in SUPPLIERS:
             return None
-        return {"supplier_id": supplier_id, "products": [canary("supplier " + supplier_id)] * n}
+        hers = canary("supplier " + supplier_id)
+        product = {
+            "product_id": "p1", "title": hers, "category": hers, "closed_by": [hers], "value_score": None,
+            "badge": None, "price_minor": None, "price_gap": None, "mend": None,
+        }  # fmt: skip
+        return {
+            "supplier_id": supplier_id, "n_products": 1, "n_lines": None, "members": None, "returns": [],
+            "n_reasons_hidden": 0, "price": None, "closed_by": [{"closer": hers, "n_products": 1}],
+            "mend_first": None, "mends": [], "formula": "", "products": [product] * n,
+        }  # fmt: skip
 
     def value(product_id: str) -> dict[str, Any] | None:
-        return {"product_id": product_id} if product_id == "p1" else None
+        told = {"product_id": "p1", "title": "one", "category": "C", "currency": None, "formula": ""}
+        nothing = {"good_value": None, "arithmetic": None, "comparables": []}
+        return told | nothing if product_id == "p1" else None
 
     return Served("canaries", AS_OF, recommend, value, insights, lambda n: [])
 
@@ -79,7 +99,7 @@ class Town:
         headers = [JSON] if method in ("POST", "PUT", "PATCH") else []
         credential = self.headers[who]
         if credential is not None:
-            name = "cookie" if credential.startswith(COOKIE) else "authorization"
+            name = "cookie" if credential.startswith(COOKIES) else "authorization"
             headers.append((name, credential))
         return Caller(self.app).send(method, target, [body], headers)
 
@@ -94,6 +114,9 @@ SEES: dict[str, frozenset[str]] = {
     "session B": frozenset({PEOPLE[1]}),
     "supplier A": frozenset({PEOPLE[2]}),
     "supplier B": frozenset({PEOPLE[3]}),
+    "operator": frozenset(PEOPLE[2:]),
+    "console operator": frozenset(PEOPLE[2:]),
+    "console supplier A": frozenset({PEOPLE[2]}),
 }
 
 
@@ -140,8 +163,18 @@ def make_town(folder: Path, *, per_key: Allowance = UNBOUND, per_person: Allowan
     service: Service = app.state.service
     service.store.refresh()
     service.metrics.snapshot_looked_at(service.keeper.refresh(), service.keeper.served)
-    sessions = {f"session {name}": COOKIE + tokens[f"token {name}"] for name in "AB"}
-    sessions |= {"expired session": COOKIE + old, "key as session": COOKIE + made["storefront"].key}
+    owners, consoles = COOKIES
+    sessions = {f"session {name}": owners + tokens[f"token {name}"] for name in "AB"}
+    sessions |= {"expired session": owners + old, "key as session": owners + made["storefront"].key}
+    sessions |= {
+        f"console {who}": consoles + signed(secrets, CONSOLE_AUDIENCE, made[who].key_id, MAX_LIFE, NOW)
+        for who in ("scientist", "operator", "supplier A", "storefront", "owner key A", "revoked")
+    }
+    sessions |= {
+        "console by token": consoles + tokens["token A"], "console by key": consoles + made["operator"].key,
+        "console expired": consoles
+        + signed(secrets, CONSOLE_AUDIENCE, made["operator"].key_id, MAX_LIFE, NOW - MAX_LIFE),
+    }  # fmt: skip
     bearers = {who: f"Bearer {text}" for who, text in credentials.items()}
     return Town(app, {"anonymous": None} | bearers | sessions)
 

@@ -27,10 +27,17 @@ BODIES = (
 QUERIES = ("", "?owner_id=owner-B", "?n=2", "?target=self")
 NOBODY = {
     "anonymous", "revoked", "expired", "expired token", "forged token", "garbage", "wrong secret",
-    "expired session", "key as session",
+    "expired session", "key as session", "console revoked", "console by token", "console by key",
+    "console expired",
 }  # fmt: skip
-OPEN = ("/healthz", "/readyz", "/openapi.json", "/s/", "/shop-files/")  # /s/: links of shares, for friends
-SESSIONS = {"session A", "session B"}  # her browser: pages only
+OPEN = (
+    "/healthz", "/readyz", "/openapi.json", "/s/", "/shop-files/",  # /s/: links of shares, for friends
+    "/console/sign-in", "/console/sign-out", "/console/language",
+)  # fmt: skip
+AT_CONSOLE = {
+    f"console {who}" for who in ("scientist", "operator", "supplier A", "storefront", "owner key A")
+}
+SESSIONS = {"session A", "session B", *AT_CONSOLE}  # her browser: pages only
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +51,8 @@ def foreign(town: Town, who: str, method: str, target: str, body: bytes = b"") -
     assert answer.status < 500
     if who in NOBODY and not target.startswith(OPEN):
         assert answer.status == 401, (who, method, target)
-    if who in SESSIONS and not target.startswith((*OPEN, "/shop/")):
+    hers = "/console" if who in AT_CONSOLE else "/shop/"
+    if who in SESSIONS and not target.startswith((*OPEN, hers)):
         assert answer.status == 401, (who, method, target)
     seen = unescape(answer.body.decode("utf-8", "replace"))
     return [name for name in PEOPLE if canary(name) in seen and name not in SEES.get(who, ())]
@@ -85,12 +93,13 @@ def test_red_control_without_the_check_of_whose_it_is_the_matrix_finds_it(
     every = requests_of(town)
     asked = [
         request
-        for part in ("/v1/owners/", "/v1/suppliers/", "/shop/")
+        for part in ("/v1/owners/", "/v1/suppliers/", "/shop/", "/console/suppliers/")
         for request in Random(7).sample([r for r in every if r[2].startswith(part)], 600)
     ]
     assert {bad for request in asked for bad in foreign(town, *request)} == set(PEOPLE)
 
 
+SCIENCE = {"scientist", "operator", "console scientist", "console operator"}
 MAY = {
     "/v1/owners/owner%2FA/recommend": {"storefront", "token A", "owner key A"},
     "/v1/owners/owner-B/recommend": {"storefront", "token B"},
@@ -101,6 +110,14 @@ MAY = {
     "/v1/suppliers/supplier-B/insights": {"supplier B"},
     "/v1/demand": {"scientist"},
     "/metrics": {"scientist", "operator"},
+    "/console/snapshots": SCIENCE,
+    "/console/live": SCIENCE,
+    "/console/products": SCIENCE,
+    "/console/products/p1": SCIENCE,
+    "/console/demand": SCIENCE,
+    "/console/suppliers": {"operator", "console operator"},
+    "/console/suppliers/supplier%2FA": {"operator", "console operator", "supplier A", "console supplier A"},
+    "/console/suppliers/supplier-B": {"operator", "console operator", "supplier B"},
 }
 
 
@@ -177,9 +194,11 @@ def test_the_log_of_it_all_has_no_key_no_id_and_no_secret(
             foreign(town, *request)
     log = "\n".join(JsonLines().format(record) for record in caplog.records)
     assert log.count('"event":"request"') == 300
-    secret = {
-        str(header).split("_")[-1].removeprefix("Bearer ") for header in town.headers.values() if header
-    }
+    secret = {  # of a token its signature, of a key what follows its prefix
+        str(header).rpartition("." if "." in str(header) else "_")[2]
+        for header in town.headers.values() if header
+    }  # fmt: skip
+    assert min(map(len, secret)) > 5
     for text in (*secret, *OWNERS, *SUPPLIERS, "canary", "owner%2F", "owner-"):
         assert text not in log
 
