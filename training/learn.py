@@ -176,7 +176,7 @@ def past_moments(
 ) -> Iterator[Past]:
     """Windows at earlier moments, the latest first, each with the orders of the days that followed it."""
     days = days_between_moments(inputs, as_of, config.ranker.moment_days)
-    for number in range(1, config.ranker.n_moments + 1):
+    for number in range(1, moment_count(inputs, as_of, config) + 1):
         moment = as_of - timedelta(days=days * number)
         until = moment + timedelta(days=days)
         limit_mb = max(1, round(PART_OF_MEMORY * config.run.memory_limit_mb))
@@ -185,6 +185,22 @@ def past_moments(
         if len(earlier.purchases):
             followed = followed_between(inputs, earlier, moment, until)
             yield Past(earlier, followed, shared_between(inputs, earlier, moment, until))
+
+
+def moment_count(inputs: Inputs, as_of: datetime, config: Config) -> int:
+    """Past moments to learn from: one where the newest alone labels enough owners, else those of the plan.
+
+    Counted are owners who ordered something in the days that would label it. A past costs a window and all
+    operators anew, a third of a training of a million order lines.
+    """
+    times = inputs.purchases.last_time
+    if times is None:
+        return config.ranker.n_moments
+    days = days_between_moments(inputs, as_of, config.ranker.moment_days)
+    since = int((as_of - timedelta(days=days)).timestamp() * 1_000_000)
+    lately = np.unique(inputs.purchases.member_row[times > since])
+    n_owners = int(np.isin(inputs.owner_member, lately).sum())
+    return 1 if n_owners >= config.ranker.enough_queries else config.ranker.n_moments
 
 
 def days_between_moments(inputs: Inputs, as_of: datetime, wanted: float) -> float:

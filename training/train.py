@@ -31,7 +31,7 @@ from training.config import Config, config_from
 from training.good_value import good_value
 from training.inputs import Inputs
 from training.insights import insights
-from training.learn import SeenAs, fold_count, held_out_folds, learn_rankers, past_moments
+from training.learn import SeenAs, fold_count, held_out_folds, learn_rankers, moment_count, past_moments
 from training.read_inputs import read_inputs
 from training.scenes import scene_lifts
 from training.stages import Say, Stages, peak_memory_mb
@@ -124,7 +124,7 @@ def fit_model(
         pasts, n_pasts = held_out_folds(inputs, config), fold_count(inputs, config)
     else:
         pasts = past_moments(dataset, moment, inputs, config, n_threads)
-        n_pasts = config.ranker.n_moments
+        n_pasts = moment_count(inputs, moment, config)
     has_circle = bool(len(inputs.circle.row)) if seen_as else None
     learned = learn_rankers(model, pasts, n_pasts, config, n_threads, say, seen_as, has_circle)
     model = replace(model, rankers=learned.rankers, calibrations=learned.calibrations)

@@ -17,7 +17,7 @@ from training import learn
 from training.assemble import assemble
 from training.config import config_from
 from training.inputs import Inputs, Shares
-from training.learn import Past, days_between_moments, learn_rankers, past_moments
+from training.learn import Past, days_between_moments, learn_rankers, moment_count, past_moments
 from training.read_inputs import read_inputs
 
 CONFIG = config_from(QUICK)
@@ -100,3 +100,11 @@ def test_a_past_leaves_half_of_the_memory_to_what_stands_beside_it(
     config = config_from({"run": {"memory_limit_mb": 900}, "ranker": {"n_moments": 2}})
     assert len(list(past_moments(dataset, moment, today, config, 1))) == 2
     assert limits == [450, 450]
+
+
+@pytest.mark.parametrize(("enough", "n"), [(1, 1), (10**6, 2)])
+def test_one_past_is_enough_where_it_labels_many_owners(small_town: Path, enough: int, n: int) -> None:
+    config = config_from({"ranker": {"enough_queries": enough}})
+    with open_window(open_dataset(small_town), memory_limit_mb=500) as window:
+        assert window.as_of is not None
+        assert moment_count(read_inputs(window, config.graphs), window.as_of, config) == n
