@@ -26,6 +26,7 @@ from serving.logs import write_logs_to_stderr
 from serving.metrics import Metrics
 from serving.reply_cache import ReplyCache
 from serving.request_log import RequestLog
+from serving.routes_audience import audience_router
 from serving.routes_circle import circle_router
 from serving.routes_events import events_router
 from serving.routes_feedback import feedback_router
@@ -87,6 +88,7 @@ def create_app(
     app.include_router(picks_router(service))
     app.include_router(value_router(service))
     app.include_router(circle_router(service))
+    app.include_router(audience_router(service))
     app.include_router(suppliers_router(service))
     app.include_router(tokens_router())
     app.include_router(events_router(service, clock))

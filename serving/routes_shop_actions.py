@@ -21,6 +21,7 @@ from serving.routes_feedback import keep_word
 from serving.routes_shares import keep_share
 from serving.routes_shop import OWNER, PRODUCT
 from serving.shop.cards import card_of, value_line
+from serving.shop.for_whom import N_ASKED, for_whom
 from serving.shop.form_key import require_own_form
 from serving.shop.poster import Poster, poster_png, poster_svg
 from serving.shop.share_texts import share_texts
@@ -84,7 +85,12 @@ def shop_actions_router(shop: Shop) -> APIRouter:
         product_id = read_query(request, (PRODUCT,)).get("product_id", "")
         pick, words, model = _pick(shop, request, owner_id, product_id), shop.words_for(request), shop.model()
         scenes = [] if model is None or model.scenes is None else list(model.scenes.scenes)
-        told = {"tab": "", "card": card_of(pick, model, words), "channels": CHANNELS, "scenes": scenes}
+        served = shop.service.served_to(request)
+        glad = await shop.service.live.audience_of(served, owner_id, product_id, N_ASKED)
+        told = {
+            "tab": "", "card": card_of(pick, model, words), "channels": CHANNELS, "scenes": scenes,
+            "for_whom": for_whom(glad or (), words),
+        }  # fmt: skip
         return shop.page(request, owner_id, "sheet.html", words, told)
 
     @router.post(OWNER + "/share")

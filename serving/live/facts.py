@@ -13,6 +13,7 @@ from typing import Any
 
 from features.contract import EXCUSED_FAULTS, LOW_RATING, OWN_CHOICE
 from recsys.live import DAY_US
+from serving.live.came_back import CameBack
 from serving.store.rows import FEEDBACK, INTERESTS
 
 KEPT_DAYS = 35
@@ -70,6 +71,7 @@ class Facts:
         self.circle: dict[str, set[str]] = {}  # owner: members
         self.interests: dict[str, tuple[str, ...]] = {}  # owner: categories that she chose as a new one
         self.own_member: dict[str, str] = {}  # owner: herself as a member
+        self.came_back = CameBack()  # who came back to whom, and for what
         self._changes: deque[tuple[int, Change]] = deque(maxlen=MAX_CHANGES)
 
     def changes_since(self, version: int) -> list[Change] | None:
@@ -87,6 +89,7 @@ class Facts:
 
     def apply(self, table_name: str, row: Row) -> None:
         """Take in one row; tables that change no list are left aside."""
+        self.came_back.apply(table_name, row)
         reader = _READERS.get(table_name)
         if reader is not None and (change := reader(self, row)) is not None:
             self._note(change)
@@ -101,6 +104,7 @@ class Facts:
             del self.orders[member_id]
             self.buyers_version += 1
             self._note(Change(member_id=member_id))
+        self.came_back.forget_member(is_hers)
         for owner_id, members in self.circle.items():
             for member_id in [found for found in members if is_hers(found)]:
                 members.discard(member_id)
@@ -121,6 +125,7 @@ class Facts:
         for member_id, bought in list(self.orders.items()):
             self.orders[member_id] = [line for line in bought if line.time_us >= since]
         self.buyers_version += 1
+        self.came_back.let_go(since)
         for table in (self.shares, self.said, self.bad, self.orders):
             for key in [key for key, value in table.items() if not value]:
                 del table[key]

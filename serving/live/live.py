@@ -15,11 +15,13 @@ from datetime import datetime
 import orjson
 
 from features.row_check import micros
+from recsys.audience_told import Glad
 from recsys.domain import FatigueTold, Pick, Query, Reply
 from recsys.fatigue import fatigue_of, fatigue_told
 from recsys.live import OwnerNow, shared_at
 from recsys.model import Model
 from recsys.recommend import recommend_of
+from serving.live.audience_now import AudienceNow
 from serving.live.facts import Facts, Row
 from serving.live.laid_over import LaidOver
 from serving.reply_cache import KeptReply
@@ -55,6 +57,9 @@ class Live:
         self._clock = clock
         self._shares_a_day = shares_a_day
         self._laid: LaidOver | None = None
+        self._audience: AudienceNow | None = None
+        self._is_erased: Callable[[str], bool] = lambda _member_id: False
+        self._erased: frozenset[str] = frozenset()
         self._seq = self._erasure_seq = 0
         self._read_us: int | None = None  # when all that the store held was last known
         self._let_go_us = 0
@@ -95,6 +100,19 @@ class Live:
             return None
         row = laid.model.people.owners.row(owner_id)
         return fatigue_told(laid.model, fatigue_of(laid.model, row, self._owner_now(laid, owner_id)))
+
+    async def audience_of(
+        self, served: Served, owner_id: str, product_id: str, n: int
+    ) -> list[Glad] | None:  # fmt: skip
+        """At most n of her circle who would be glad of a product now; None where nobody knows the product."""
+        model = self.model_of(served)
+        if served.snapshot is None or model is None or model.products.ids.row(product_id) < 0:
+            return None
+        found = self._audience
+        if found is None or found.snapshot_id != served.snapshot_id:
+            self._audience = found = AudienceNow(served.snapshot_id, served.snapshot, self.facts)
+        await found.catch_up()
+        return found.glad(owner_id, product_id, self.now_us(), n, self._is_erased)
 
     def shared_since(self, served: Served, owner_id: str, since_us: int) -> dict[int, int]:
         """Product row → when she last shared it, after a moment; {} without a store."""
@@ -162,6 +180,9 @@ class Live:
                 self.facts.apply(table_name, row)
             await asyncio.sleep(0)
         if news.erased:
+            self._erased |= news.erased
+            erased = self._erased
+            self._is_erased = lambda member_id: hash_of(member_id) in erased
             self.facts.forget_member(lambda member_id: hash_of(member_id) in news.erased)
         self._seq, self._erasure_seq = news.last_seq, news.last_erasure
         now_us = self.now_us()

@@ -177,6 +177,7 @@ def test_the_openapi_document_describes_every_parameter_and_body(caller: Caller)
         "/v1/owners/{owner_id}/recommend", "/v1/owners/{owner_id}/rank",
         "/v1/owners/{owner_id}/token", "/v1/owners/{owner_id}/results", "/v1/owners/{owner_id}/feedback",
             "/v1/snapshots", "/v1/snapshots/rollback", "/v1/snapshots/{snapshot_id}/promote",
+            "/v1/owners/{owner_id}/products/{product_id}/audience",
             "/v1/owners/{owner_id}/circle", "/v1/products/{product_id}/similar",
             "/v1/shares", "/s/{share_link_id}",
         "/v1/products/{product_id}/good-value", "/v1/suppliers/{supplier_id}/insights", "/v1/demand",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
@@ -12,7 +13,11 @@ from urllib.parse import urlencode
 import pytest
 from asgi_caller import Answer
 from live_service import NOON, LiveService, live_service, offer, order, stock
+from small_model import World
+from small_model import town as town_world
 
+from serving.live import audience_now
+from serving.shop import for_whom
 from serving.store.opening import open_store
 
 FORM = ("content-type", "application/x-www-form-urlencoded")
@@ -223,3 +228,50 @@ def test_her_words_and_interests_are_erased_with_no_trace_in_an_export(
     town.share("n2")
     with open_store(f"sqlite:///{tmp_path}/store.db") as store:
         assert set(export_store(store, tmp_path / "out").n_rows) == {"shares"}
+
+
+def crowded() -> World:
+    """The town with a circle of twelve, of whom nobody came to her yet."""
+    world = town_world()
+    return replace(world, circle={**world.circle, "o-crowd": [f"x{n:02}" for n in range(12)]})
+
+
+@pytest.fixture
+def crowd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveService]:
+    monkeypatch.setattr(audience_now, "REST", 0)  # a slow machine must not change what is known
+    with live_service(tmp_path, crowded()) as found:
+        yield found
+
+
+def came(town: LiveService, *members: str, owner_id: str) -> None:
+    """These members bought kitchenware through her, half an hour ago."""
+    at = NOON - timedelta(minutes=30)
+    town.tell(*(order(f"o-{member}", member, "k1", at, owner_id=owner_id) for member in members))
+
+
+def whom(text: str) -> list[str]:
+    found = re.search('<details class="whom">(.*?)</details>', text, re.DOTALL)
+    return [] if found is None else re.findall("<strong>(.*?)</strong>", found[1])
+
+
+def test_the_sheet_names_people_whom_she_knows_and_nothing_of_what_they_bought(crowd: LiveService) -> None:
+    sheet = "/shop/o-crowd/sheet?product_id=n1"
+    assert whom(page(crowd, sheet)) == []
+    came(crowd, "x07", "x03", owner_id="o-crowd")
+    text = page(crowd, sheet)
+    assert whom(text) == ["x03", "x07"] and "came to your shares before" in text
+    assert "k1" not in text and "Kitchen" not in text
+
+
+def test_of_a_circle_of_fewer_than_ten_nobody_is_named(town: LiveService) -> None:
+    came(town, "m0", "m1", owner_id="o-noodles")
+    assert whom(page(town, "/shop/o-noodles/sheet?product_id=n1")) == []
+
+
+def test_red_control_without_the_least_circle_they_would_be_named(
+    town: LiveService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(for_whom, "LEAST_MEMBERS", 1)
+    monkeypatch.setattr(audience_now, "REST", 0)
+    came(town, "m0", "m1", owner_id="o-noodles")
+    assert whom(page(town, "/shop/o-noodles/sheet?product_id=n1")) == ["m0", "m1"]
