@@ -296,6 +296,14 @@ class ShareBody(Shape):
     share_id: str
     share_time: datetime
     link: str = Field(description="a path of this service; it counts the click and leads to the storefront")
+    texts: list[str] = Field(
+        description="three to choose from, built from what is counted alone, each with the disclosure; "
+        "put the link below it. None where nobody knows the product"
+    )
+    poster: str | None = Field(
+        description="a path of this service: a PNG, with `&format=svg` an SVG. It wants the key of a "
+        "storefront or of the owner herself; null where there are no texts"
+    )
 
 
 class ShareResultBody(Shape):

@@ -28,11 +28,18 @@ class AudienceNow:
         self._plain: Audience | None = None
         self._now: tuple[Audience, Names] | None = None
         self._version = -1
-        self._not_before_s = 0.0
+        self._took_s = self._not_before_s = 0.0
         self._lock = asyncio.Lock()
+        self._behind: asyncio.Task[None] | None = None
 
     async def catch_up(self) -> None:
-        """Take in what came since, on a thread; while that is not due yet the audience stays as it was."""
+        """Take in what came since, on a thread; where that takes long, nobody who has one waits for it."""
+        if self._now is None or self._took_s < QUICK_S:
+            await self._take_in()
+        elif self._behind is None or self._behind.done():
+            self._behind = asyncio.create_task(self._take_in())
+
+    async def _take_in(self) -> None:
         async with self._lock:
             version, started_s = self._facts.came_back.version, time.monotonic()
             if version == self._version or started_s < self._not_before_s:
@@ -40,7 +47,7 @@ class AudienceNow:
             events, own = self._facts.came_back.events(), dict(self._facts.own_member)
             self._now = await asyncio.to_thread(self._with, events, own)
             self._version = version
-            took_s = time.monotonic() - started_s
+            self._took_s = took_s = time.monotonic() - started_s
             self._not_before_s = 0.0 if took_s < QUICK_S else started_s + (1 + REST) * took_s
 
     def glad(
