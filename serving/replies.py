@@ -325,6 +325,8 @@ class ResultsBody(Shape):
     """What came of an owner's shares, the newest first; the sums are of all of them."""
 
     owner_id: str
+    credit_days: int = Field(description="orders within so many days after a share are credited to it")
+    credit_hops: int = Field(description="how often her link may have been passed on by then")
     n_shares: int
     n_clicks: int
     n_orders: int

@@ -22,7 +22,7 @@ from serving.errors import ServiceError
 from serving.gate import check_fields, choice, one_id, read_json, read_path_id, read_query, text, whole
 from serving.replies import ResultsBody, ShareBody
 from serving.service import Service
-from serving.share_results import OwnersRows, owners_rows, results_of
+from serving.share_results import Credit, OwnersRows, owners_rows, results_of
 from serving.shop.share_copy import poster_address, texts_of
 from serving.shop.shop import words_of
 from serving.shop.words import LANGUAGES
@@ -132,10 +132,11 @@ def shares_router(
     )
     @may_call(Role.STOREFRONT, Role.OWNER, mine="owner_id")
     async def results(request: Request) -> Response:
-        """Clicks, orders within 30 days and what was kept of them; her own purchases are nobody's success."""
+        """Clicks, orders credited to each share and what was kept; her own purchases are nobody's success."""
         owner_id = read_path_id(request, "owner_id", OWNERS, END)
         n = read_query(request, (SHARES_SHOWN,)).get("n", SHARES_SHOWN.schema["default"])
-        rows = await from_store(service, lambda store: read_owners_rows(store, owner_id))
+        credit = service.settings.credit
+        rows = await from_store(service, lambda store: read_owners_rows(store, owner_id, credit))
         return json_reply(results_of(owner_id, rows, n))
 
     return router
@@ -185,7 +186,7 @@ def _expected_of(service: Service, body: Mapping[str, Any]) -> dict[str, float] 
     return {"low": kept.low, "mid": round(kept.mid, 4), "high": kept.high}
 
 
-def read_owners_rows(store: Store, owner_id: str) -> OwnersRows:
+def read_owners_rows(store: Store, owner_id: str, credit: Credit) -> OwnersRows:
     """What the store holds of one owner's shares and what came of them; on a thread."""
     rows: list[tuple[str, dict[str, Any]]] = []
     seq = 0
@@ -194,4 +195,4 @@ def read_owners_rows(store: Store, owner_id: str) -> OwnersRows:
         seq = page[-1].seq
     order_ids = sorted({row["order_id"] for table, row in rows if table == "orders"})
     returned = [orjson.loads(content) for content in store.rows_about_orders("returns", order_ids)]
-    return owners_rows(owner_id, rows, returned)
+    return owners_rows(owner_id, rows, returned, credit)

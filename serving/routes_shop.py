@@ -81,7 +81,8 @@ def shop_router(shop: Shop) -> APIRouter:
         """What came of her shares."""
         owner_id = read_path_id(request, "owner_id", SHOP, "/results")
         read_query(request, ())
-        rows = await from_store(shop.service, lambda store: read_owners_rows(store, owner_id))
+        credit = shop.service.settings.credit
+        rows = await from_store(shop.service, lambda store: read_owners_rows(store, owner_id, credit))
         words = shop.words_for(request)
         told = {"tab": "results", **results_told(owner_id, rows, shop.model(), words, shop.clock())}
         return shop.page(request, owner_id, "results.html", words, told)

@@ -24,7 +24,8 @@ def results_told(
     earned = earnings_of(rows, model, micros(now))
     by_state = {"pending": earned.pending, "settled": earned.settled, "taken_back": earned.taken_back}
     return {
-        "lead": words.say("results.lead", **counts), "weeks": _weeks(rows, words, now),
+        "lead": words.say("results.lead", **counts), "credit_days": rows.credit.days,
+        "weeks": _weeks(rows, words, now),
         "shares": [_share(share, model, words) for share in found["shares"]],
         "earnings": [
             (words.say(f"results.{state}"), " + ".join(words.money(n, name) for name, n in amounts.items()))
