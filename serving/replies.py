@@ -125,7 +125,9 @@ class RecommendBody(Shape):
 class PartBody(Shape):
     """One bad rate and its weight in quality = 1 − Σ weight · rate."""
 
-    part: str = Field(description="returns, complaints, low_ratings, late or no_rebuy")
+    part: str = Field(
+        description="returns, complaints, low_ratings, late, no_rebuy; expected: of a product without orders"
+    )
     rate: float
     weight: float = Field(ge=0)
 

@@ -70,7 +70,8 @@ def shop_router(shop: Shop) -> APIRouter:
         if told is None or model is None:
             raise ServiceError("not_found", "there is no such product")
         row = model.products.ids.row(product_id)
-        moved = model.priced_at is not None and model.priced_at[row] != model.products.price_minor[row]
+        before = model.products.price_minor if model.priced_at is None else model.priced_at
+        moved = row >= 0 and before[row] != model.products.price_minor[row]
         return shop.page(
             request, owner_id, "why.html", words, {"tab": "", "moved": moved, **why_of(told, words)}
         )

@@ -19,6 +19,7 @@ from serving.store.rows import FEEDBACK, INTERESTS
 KEPT_DAYS = 35
 MAX_CHANGES = 4096  # that kept replies are compared with; a reply older than them is worked out again
 MAX_OFFERS = 8  # of one product, the newest
+MAX_PRODUCTS = 10_000  # that came in as events, the newest
 MAX_OF_ONE = 2000  # orders of a member, shares of an owner, words of an owner: the newest count
 
 Row = Mapping[str, Any]
@@ -53,6 +54,8 @@ class OfferSeen:
     price_minor: int
     currency: str
     expire_us: int | None
+    public_price_minor: int | None = None
+    commission_rate: float | None = None
 
 
 class Facts:
@@ -64,6 +67,7 @@ class Facts:
         self.buyers_version = 0  # grows when somebody joins or leaves those who ordered
         self.stock: dict[str, tuple[int, int]] = {}  # product: (time, units)
         self.offers: dict[str, list[OfferSeen]] = {}  # product: the oldest first
+        self.products: dict[str, Row] = {}  # the newest that came in, whether a snapshot knows them or not
         self.bad: dict[str, dict[str, int]] = {}  # product: order that went badly: when
         self.orders: dict[str, list[Bought]] = {}  # member
         self.shares: dict[str, dict[str, int]] = {}  # owner: product: when last
@@ -136,6 +140,15 @@ class Facts:
             self.products_version = self.version
         self._changes.append((self.version, change))
 
+    def _product(self, row: Row) -> Change | None:
+        if self.products.get(row["product_id"]) == row:
+            return None
+        self.products.pop(row["product_id"], None)
+        self.products[row["product_id"]] = row
+        if len(self.products) > MAX_PRODUCTS:
+            del self.products[next(iter(self.products))]
+        return Change(product_id=row["product_id"], opens=True)
+
     def _stock(self, row: Row) -> Change | None:
         product_id, time_us, units = row["product_id"], row["stock_time"], row["available_quantity"]
         known = self.stock.get(product_id)
@@ -147,7 +160,10 @@ class Facts:
         return Change(product_id=product_id, opens=units > 0)
 
     def _offer(self, row: Row) -> Change | None:
-        seen = OfferSeen(row["effective_time"], row["price_minor"], row["currency"], row.get("expire_time"))
+        seen = OfferSeen(
+            row["effective_time"], row["price_minor"], row["currency"], row.get("expire_time"),
+            row.get("public_price_minor"), row.get("commission_rate"),
+        )  # fmt: skip
         known = self.offers.setdefault(row["product_id"], [])
         if seen in known:
             return None
@@ -231,7 +247,8 @@ def _keep_newest(table: dict[str, Any], time_of: Callable[[Any], int]) -> None:
 
 
 _READERS: Mapping[str, Callable[[Facts, Row], Change | None]] = {
-    "stock": Facts._stock, "offers": Facts._offer, "orders": Facts._order, "shares": Facts._share,
+    "products": Facts._product, "stock": Facts._stock,
+    "offers": Facts._offer, "orders": Facts._order, "shares": Facts._share,
     "circle": Facts._circle, "owners": Facts._owner, "returns": Facts._return, "reviews": Facts._review,
     "complaints": Facts._complaint, FEEDBACK: Facts._feedback, INTERESTS: Facts._interests,
 }  # fmt: skip

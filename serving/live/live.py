@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import orjson
 
 from features.row_check import micros
 from recsys.audience_told import Glad
 from recsys.domain import FatigueTold, Pick, Query, Reply
+from recsys.explain_value import explain_value_of
 from recsys.fatigue import fatigue_of, fatigue_told
 from recsys.live import OwnerNow, shared_at
 from recsys.model import Model
@@ -101,12 +103,19 @@ class Live:
         row = laid.model.people.owners.row(owner_id)
         return fatigue_told(laid.model, fatigue_of(laid.model, row, self._owner_now(laid, owner_id)))
 
+    def explain(self, served: Served, product_id: str) -> Mapping[str, Any] | None:
+        """The good value of a product, of one that came after the snapshot too; None: nobody knows it."""
+        found = served.explain_value(product_id)
+        if found is not None or (model := self.model_of(served)) is None:
+            return found
+        return explain_value_of(model, product_id)
+
     async def audience_of(
         self, served: Served, owner_id: str, product_id: str, n: int
     ) -> list[Glad] | None:  # fmt: skip
         """At most n of her circle who would be glad of a product now; None where nobody knows the product."""
         model = self.model_of(served)
-        if served.snapshot is None or model is None or model.products.ids.row(product_id) < 0:
+        if served.snapshot is None or model is None or not model.knows(product_id):
             return None
         found = self._audience
         if found is None or found.snapshot_id != served.snapshot_id:
@@ -132,7 +141,10 @@ class Live:
             return None
         laid = self._laid
         if laid is None or laid.snapshot_id != served.snapshot_id:
-            self._laid = laid = LaidOver(served.snapshot_id, served.model, self.facts, self.now_us())
+            suppliers = None if served.snapshot is None else served.snapshot.ids("suppliers")
+            self._laid = laid = LaidOver(
+                served.snapshot_id, served.model, self.facts, self.now_us(), suppliers
+            )
         return laid
 
     def stamped(self, kept: KeptReply, served: Served, owner_id: str) -> KeptReply:

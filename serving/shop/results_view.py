@@ -50,4 +50,6 @@ def _share(share: Mapping[str, Any], model: Model | None, words: Words) -> dict[
     if expected is not None:
         told = words.say("results.expected_range", low=int(expected["low"]), high=int(expected["high"]))
     title = share["product_id"] if model is None or row < 0 else model.products.titles[row]
+    if model is not None and (new := model.arrivals.by_id.get(share["product_id"])) is not None:
+        title = new.arrival.title
     return {**share, "title": title, "time": words.moment(share["share_time"]), "expected": told}

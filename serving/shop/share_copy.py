@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from recsys.arrival_picks import plain_arrival
 from recsys.domain import Pick
 from recsys.live import DAY_US
 from recsys.recommend import plain_pick
@@ -22,8 +23,10 @@ def pick_or_plain(service: Service, served: Served, owner_id: str, product_id: s
     if pick is not None:
         return pick
     model = service.live.model_of(served)
-    row = -1 if model is None else model.products.ids.row(product_id)
-    return None if model is None or row < 0 else plain_pick(model, row)
+    if model is None or not model.knows(product_id):
+        return None
+    row = model.products.ids.row(product_id)
+    return plain_pick(model, row) if row >= 0 else plain_arrival(model.arrivals.by_id[product_id])
 
 
 def texts_of(service: Service, served: Served, share: Mapping[str, Any], words: Words) -> list[str]:
