@@ -18,15 +18,15 @@ from recsys.expected import expected_kept
 from recsys.gates import SHARE_COOL_DOWN_DAYS
 from recsys.live import DAY_US, NOT_FOR_MY_PEOPLE, REFUSED_TWICE, TOO_DEAR
 from recsys.model import NO_ROW, WORTH_SHARING
-from recsys.pairs import Pairs
+from recsys.pairs import Floats, Pairs
 from recsys.ranking import Ranked, score_pairs
 from recsys.scoring import Scoring
 from recsys.selection import ranks_by_worth
 
 NEW_ARRIVAL = "new_arrival"  # the source of such a pick, and its reason
-LOWER_QUARTER = 0.25
+QUARTER = 4
 LIST_SHARE = 10  # of so many places one may be a new arrival's, at least one in a list
-MAX_SCORED = 40  # of those open to her, the best by the value expected of them
+MAX_SCORED = 20  # of those open to her, the best by the value expected of them
 MIN_CIRCLE_MEMBERS = 2
 
 
@@ -93,13 +93,17 @@ def _placed(scoring: Scoring, opened: list[Estimate], ranked: Ranked) -> Iterato
     scores = score_pairs(scoring, Pairs(np.zeros(len(rows), dtype=np.int32), rows))
     best = float(max(ranked.score.max(initial=-np.inf), scores.max()))
     by_worth, calibration = ranks_by_worth(model, target), model.calibrations.get(target)
-    for one in opened:
-        score = float(np.quantile(scores[np.searchsorted(rows, one.peers)], LOWER_QUARTER))
+    lows = np.array([_lower_quarter(scores[np.searchsorted(rows, one.peers)]) for one in opened])
+    counts = np.exp(lows - best) if calibration is None else calibration.expected_at(lows)
+    for one, score, kept in zip(opened, lows.tolist(), counts.tolist(), strict=True):
         lift, scene_lift = _lifts(scoring, one)
-        at = np.array([score], dtype=np.float32)
-        kept = float(np.exp(score - best)) if calibration is None else float(calibration.expected_at(at)[0])
         worth = max(kept * scene_lift * one.gain, 0.0)
         yield Placed(one, score, kept * lift, worth if by_worth else score + float(np.log(scene_lift)))
+
+
+def _lower_quarter(scores: Floats) -> float:
+    """The score that a quarter of them stay below."""
+    return float(np.sort(scores)[(len(scores) - 1) // QUARTER])
 
 
 def _closing(scoring: Scoring, query: Query, one: Estimate) -> Iterator[str]:
