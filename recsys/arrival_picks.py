@@ -26,7 +26,7 @@ from recsys.selection import ranks_by_worth
 NEW_ARRIVAL = "new_arrival"  # the source of such a pick, and its reason
 QUARTER = 4
 LIST_SHARE = 10  # of so many places one may be a new arrival's, at least one in a list
-MAX_SCORED = 20  # of those open to her, the best by the value expected of them
+MAX_SCORED = 10  # of those open to her, the best by the value expected of them
 MIN_CIRCLE_MEMBERS = 2
 
 

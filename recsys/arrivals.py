@@ -36,7 +36,7 @@ from recsys.value import (
 if TYPE_CHECKING:
     from recsys.model import Model
 
-MAX_PEERS = 12  # products like it whose scores stand for its own
+MAX_PEERS = 8  # products like it whose scores stand for its own
 MAX_KEPT = 20_000  # estimates that are kept from one moment to the next
 NOBODY = -1
 

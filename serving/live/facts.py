@@ -14,6 +14,7 @@ from typing import Any
 from features.contract import EXCUSED_FAULTS, LOW_RATING, OWN_CHOICE
 from recsys.live import DAY_US
 from serving.live.came_back import CameBack
+from serving.live.groups_open import GroupsOpen
 from serving.store.rows import FEEDBACK, INTERESTS
 
 KEPT_DAYS = 35
@@ -76,6 +77,7 @@ class Facts:
         self.interests: dict[str, tuple[str, ...]] = {}  # owner: categories that she chose as a new one
         self.own_member: dict[str, str] = {}  # owner: herself as a member
         self.came_back = CameBack()  # who came back to whom, and for what
+        self.groups = GroupsOpen()
         self._changes: deque[tuple[int, Change]] = deque(maxlen=MAX_CHANGES)
 
     def changes_since(self, version: int) -> list[Change] | None:
@@ -94,6 +96,7 @@ class Facts:
     def apply(self, table_name: str, row: Row) -> None:
         """Take in one row; tables that change no list are left aside."""
         self.came_back.apply(table_name, row)
+        self.groups.apply(table_name, row)
         reader = _READERS.get(table_name)
         if reader is not None and (change := reader(self, row)) is not None:
             self._note(change)
@@ -109,6 +112,7 @@ class Facts:
             self.buyers_version += 1
             self._note(Change(member_id=member_id))
         self.came_back.forget_member(is_hers)
+        self.groups.forget_member(is_hers)
         for owner_id, members in self.circle.items():
             for member_id in [found for found in members if is_hers(found)]:
                 members.discard(member_id)
@@ -130,6 +134,7 @@ class Facts:
             self.orders[member_id] = [line for line in bought if line.time_us >= since]
         self.buyers_version += 1
         self.came_back.let_go(since)
+        self.groups.let_go(since)
         for table in (self.shares, self.said, self.bad, self.orders):
             for key in [key for key, value in table.items() if not value]:
                 del table[key]

@@ -11,6 +11,7 @@ from recsys.gates import SHARE_COOL_DOWN_DAYS
 from recsys.ids import IdList
 from recsys.live import DAY_US, Changes, OwnerNow, model_now, shared_at
 from recsys.model import UNKNOWN_STOCK, Model
+from recsys.signal_reasons import MIN_CIRCLE_MEMBERS
 from recsys.value import NO_UNIT, UNITS
 from serving.live.facts import Change, Facts, OfferSeen
 
@@ -99,6 +100,34 @@ class LaidOver:
                 if line.product_id in arrivals
             ),
         )  # fmt: skip
+
+    def groups_short(self, owner_id: str, now_us: int) -> dict[str, tuple[int, int]]:
+        """Product → (members required, end in µs) of an open group of hers that lacks one member."""
+        found: dict[str, tuple[int, int]] = {}
+        view, row = self.plain.signals.one_short, self.plain.people.owners.row(owner_id)
+        if view is not None and row >= 0:
+            span, names = view.span(row), self.plain.products.ids.take(view.row(row)[0])
+            required, ends = (view.extra[name][span].tolist() for name in ("required", "expire_time"))
+            known = zip(names, required, ends, strict=True)
+            found = {name: (n, ends_us) for name, n, ends_us in known if ends_us > now_us}
+        for name, short in self._facts.groups.short_of(self._own_members(owner_id), now_us).items():
+            found.pop(name, None)
+            if short is not None:
+                found[name] = short
+        return found
+
+    def rebuy_due(self, owner_id: str, bought: Mapping[int, float]) -> dict[int, int]:
+        """Product row → people of her circle who may be running out of it, the likeliest first.
+
+        `bought`: what somebody of her circle ordered since; nothing is said of that until the next snapshot.
+        """
+        view, row = self.plain.signals.rebuy_circle, self.plain.people.owners.row(owner_id)
+        if view is None or row < 0:
+            return {}
+        rows, chances = view.row(row)
+        n_members = view.extra["n_members"][view.span(row)].tolist()
+        known = sorted(zip((-chances).tolist(), rows.tolist(), n_members, strict=True))
+        return {at: n for _, at, n in known if n >= MIN_CIRCLE_MEMBERS and at not in bought}
 
     def holds_until_us(self, owner_id: str, now_us: int) -> int | None:
         """When a reply given now changes by the passing of time alone; None: never."""

@@ -132,6 +132,16 @@ class Live:
         newer = self._owner_now(laid, owner_id).shared_us
         return {**known, **{row: time_us for row, time_us in newer.items() if time_us > since_us}}
 
+    def groups_short(self, served: Served, owner_id: str) -> dict[str, tuple[int, int]]:
+        """Product → (members required, end in µs) of groups of hers that lack one; {} without a store."""
+        laid = self.laid_over(served)
+        return {} if laid is None else laid.groups_short(owner_id, self.now_us())
+
+    def rebuy_due(self, served: Served, owner_id: str) -> dict[int, int]:
+        """Product row → people of her circle who may be running out of it; {} without a store."""
+        laid = self.laid_over(served)
+        return {} if laid is None else laid.rebuy_due(owner_id, self._owner_now(laid, owner_id).circle_orders)
+
     def _owner_now(self, laid: LaidOver, owner_id: str) -> OwnerNow:
         return laid.owner_now(owner_id, self.now_us(), self._shares_a_day)
 
