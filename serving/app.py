@@ -66,13 +66,14 @@ def create_app(
     pointer is watched on. `app.state.service` holds the keeper.
     The pages /docs and /redoc are off: they load scripts from other hosts.
     """
+    metrics = Metrics(multiprocess=settings.n_workers > 1)
     service = Service(
         settings,
         SnapshotKeeper(settings.snapshots, open_snapshot),
-        Metrics(multiprocess=settings.n_workers > 1),
+        metrics,
         ReplyCache(settings.reply_cache_mb << 20),
         StoreKeeper(settings.store),
-        Live(clock, settings.shares_a_day, is_on=settings.store is not None),
+        Live(clock, settings.shares_a_day, is_on=settings.store is not None, on_seen=metrics.live_read),
     )
     app = FastAPI(
         title="Sharepicks",

@@ -183,6 +183,10 @@ class ReadyBody(Shape):
     ready: bool
     snapshot_id: str
     as_of: str | None
+    live_lag_s: float | None = Field(
+        description="from receiving a row to showing it, when there last were any"
+    )
+    live_read_age_s: float | None = Field(description="since all the store held was last known; null without")
     warnings: list[str]
 
 

@@ -37,6 +37,8 @@ ROWS_AT_ONCE = 5_000  # read in a thread
 APPLY_AT_ONCE = 250  # on the event loop; then requests have their turn
 BEHIND_AFTER_US = 5_000_000
 LET_GO_EVERY_US = 3_600_000_000
+SECOND_US = 1_000_000
+LATE_US = 60 * SECOND_US  # so long at most a row is received before it can be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,20 @@ class News:
     erased: frozenset[str]
     last_erasure: int
     is_all: bool
+    received_us: tuple[int, ...] = ()  # when each row was received
 
 
 class Live:
     """The facts of one process and the snapshot they are laid over; without a store it changes nothing."""
 
-    def __init__(self, clock: Callable[[], datetime], shares_a_day: int, *, is_on: bool) -> None:
+    def __init__(
+        self, clock: Callable[[], datetime], shares_a_day: int, *, is_on: bool,
+        on_seen: Callable[[float | None, float], None] = lambda _lag_s, _read_s: None,
+    ) -> None:  # fmt: skip
         self.facts = Facts()
         self.is_on = is_on
+        self.lag_s: float | None = None  # of the last reading that found rows, see `have_seen`
+        self._on_seen = on_seen
         self._clock = clock
         self._shares_a_day = shares_a_day
         self._laid: LaidOver | None = None
@@ -65,6 +73,7 @@ class Live:
         self._seq = self._erasure_seq = 0
         self._read_us: int | None = None  # when all that the store held was last known
         self._let_go_us = 0
+        self._seen_since_us: int | None = None
 
     def now_us(self) -> int:
         """The moment, in microseconds since 1970."""
@@ -193,6 +202,7 @@ class Live:
             frozenset(erasure.id_hash for erasure in erasures),
             erasures[-1].seq if erasures else self._erasure_seq,
             len(found) < ROWS_AT_ONCE,
+            tuple(row.received_time for row in found),
         )
 
     async def take_in(self, news: News, hash_of: Callable[[str], str]) -> None:
@@ -210,11 +220,33 @@ class Live:
         now_us = self.now_us()
         if self._laid is not None and self._laid.is_price_due(now_us):
             self.facts.prices_moved()
+        self._seen_since_us = self._read_us
         if news.is_all:
             self._read_us = now_us
         if now_us - self._let_go_us > LET_GO_EVERY_US:
             self._let_go_us = now_us
             self.facts.let_go(now_us)
+
+    @property
+    def read_age_s(self) -> float | None:
+        """Seconds since all that the store held was last known; None without a store, or before that."""
+        return None if self._read_us is None else (self.now_us() - self._read_us) / SECOND_US
+
+    def have_seen(self, news: News) -> None:
+        """Note how long the row waited that waited longest from being received until lists showed it.
+
+        Nothing is noted of what is read at the start, nor of rows that an erasure changed and so moved to the
+        end: both were received long before the reading before this one.
+        """
+        if self._read_us is None:
+            return
+        lag_s = None
+        if self._seen_since_us is not None:
+            since_us = self._seen_since_us - LATE_US
+            received_us = min((time_us for time_us in news.received_us if time_us >= since_us), default=None)
+            if received_us is not None:
+                self.lag_s = lag_s = max(0, self.now_us() - received_us) / SECOND_US
+        self._on_seen(lag_s, self._read_us / SECOND_US)
 
     def refresh(self, served: Served | None) -> None:
         """Bring the model up to the facts; on a thread."""
@@ -227,6 +259,7 @@ async def catch_up(live: Live, store: Store, keeper: SnapshotKeeper) -> bool:
     news = await asyncio.to_thread(live.read, store)
     await live.take_in(news, store.hash_of)
     await asyncio.to_thread(live.refresh, keeper.served)
+    live.have_seen(news)
     return news.is_all
 
 

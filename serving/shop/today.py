@@ -63,7 +63,7 @@ def choices_for(model: Model | None) -> list[str]:
 
 
 def alerts_for(service: Service, served: Served, owner_id: str, words: Words) -> list[str]:
-    """What changed with what she shared in 30 days, her groups that lack one, what her circle is running out of.
+    """What changed with what she shared in 30 days, groups that lack one, what her circle runs out of.
 
     The most urgent first.
     """
