@@ -22,7 +22,9 @@ N_READY = 20  # picks worked out, so that "another one" has some
 N_SHOWN = 5
 N_CHOICES = 12  # categories that a new owner may choose from
 LAST_FEW = 5
-N_RUNNING_OUT = 2  # of what her circle may be running out of
+N_RUNNING_OUT = (
+    1  # of what her circle may be running out of: more would push her list off a phone's first view
+)
 ALERT_DAYS = 30
 REASONS_FOR_NONE = ("fatigue", "no_good_value", "category_rests")
 
