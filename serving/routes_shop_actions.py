@@ -19,7 +19,7 @@ from serving.gate import Field, choice, one_id, read_form, read_path_id, read_qu
 from serving.routes_feedback import keep_word
 from serving.routes_shares import keep_share
 from serving.routes_shop import OWNER, PRODUCT
-from serving.shop.cards import card_of, value_line
+from serving.shop.cards import card_of, has_orders, value_line
 from serving.shop.for_whom import N_ASKED, for_whom
 from serving.shop.form_key import require_own_form
 from serving.shop.poster import Poster, poster_png, poster_svg
@@ -166,6 +166,7 @@ def _poster(shop: Shop, request: Request, row: dict[str, Any], words: Words) -> 
     card = card_of(pick, shop.model(), words)
     return Poster(
         card.title, card.category, card.initial, card.tone, card.price or "",
-        value_line(pick.value_score, words) or "", words.say("poster.scan"), words.say("poster.disclosure"),
+        (value_line(pick, words) if has_orders(pick) else None) or "", words.say("poster.scan"),
+        words.say("poster.disclosure"),
         _link(shop, request, row),
     )  # fmt: skip

@@ -144,6 +144,7 @@ def test_too_dear_said_of_another_closes_it(town: LiveService) -> None:
 def test_what_she_shared_rests_and_counts_in_the_fatigue_of_her_circle(town: LiveService) -> None:
     arrive(town)
     made = town.share("new-1")
+    assert not any("of 100 similar" in text for text in made.json()["texts"])  # nothing is evidence of it yet
     assert made.status == 201 and made.json()["texts"] and "New noodles" in made.json()["texts"][0]
     assert not shown(town)
     assert town.reply()["fatigue"]["n_shared"] == 1
@@ -191,6 +192,7 @@ def test_a_kept_reply_that_it_may_enter_is_dropped_and_the_page_shows_it(town: L
         "New noodles" in page.body.decode()
         and "New here: its own orders tell nothing yet" in page.body.decode()
     )
+    assert "Expected to be better value than" in page.body.decode()
     why = town.caller.send(
         "GET", f"/shop/{NOODLES}/why?product_id=new-1", headers=[("accept-language", "en")]
     )
