@@ -12,17 +12,12 @@ import ibis
 import numpy as np
 
 from features.arrays import Array
-from features.coding import MAX_TEST_PRICE_MINOR
+from features.contract import EVENT_WEIGHTS, MAX_TEST_PRICE_MINOR, ORDER_WEIGHT, SHARE_WEIGHT
 from features.dataset import Dataset
 from features.engine import Engine
 from features.expressions import Expression
 from features.reading import read_table
 from features.window import Window
-
-# What one event says about "would be glad of it"; mute and block are no evidence of joy and stay out.
-EVENT_WEIGHTS = {"view": 0.25, "click": 1.0, "add_to_cart": 1.5, "reply": 1.5}
-SHARE_WEIGHT = 0.5
-ORDER_WEIGHT = 2.0
 
 MAX_EVENTS = 2_000_000  # above this, each owner keeps her latest events and a summary of the older ones
 MAX_EVENTS_PER_OWNER = 200

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from features.arrays import NO_ROW, Array, read_only
 from features.categories import CategoryTree, build_category_tree
-from features.contract import TABLE_BY_NAME
+from features.contract import MAX_TEST_PRICE_MINOR, TABLE_BY_NAME
 from features.dataset import Dataset
 from features.engine import Engine
 from features.known import known_at
@@ -41,7 +41,6 @@ ID_SOURCES: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "suppliers": (("suppliers", "supplier_id"), ("products", "supplier_id")),
 }  # fmt: skip
-MAX_TEST_PRICE_MINOR = 1  # an order of 0 or 1 minor unit is somebody trying the checkout
 
 
 class Coder:

@@ -24,6 +24,11 @@ FAULTS = ("supplier", "logistics", "customer", "unknown")
 EXCUSED_FAULTS = ("customer", "logistics")
 OWN_CHOICE = ("changed_mind", "no_longer_needed", "size_fit")
 LOW_RATING = 2  # stars or fewer
+# What one event says about "would be glad of it"; mute and block are no evidence of joy and stay out.
+EVENT_WEIGHTS = {"view": 0.25, "click": 1.0, "add_to_cart": 1.5, "reply": 1.5}
+SHARE_WEIGHT = 0.5  # a share to one person
+ORDER_WEIGHT = 2.0  # an order credited to an owner
+MAX_TEST_PRICE_MINOR = 1  # an order of 0 or 1 minor unit is somebody trying the checkout
 GROUP_STATUSES = ("open", "succeeded", "failed")
 RELATIONS = ("follower", "customer", "invited", "group_member", "friend")
 UNIT_MEASURES = ("g", "ml", "piece")

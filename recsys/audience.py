@@ -218,6 +218,20 @@ def read_audience(snapshot: Snapshot) -> Audience:
     return _opened[snapshot]
 
 
+def audience_or_empty(snapshot: Snapshot) -> Audience:
+    """The audience of an open snapshot; where it has none, one that knows its people and no events."""
+    if snapshot.has(FACTS_TEXT):
+        return read_audience(snapshot)
+    owner_member = snapshot.array("owner_member")
+    person, is_member = people_rows(len(snapshot.ids("members")), owner_member)
+    nothing = np.zeros(0, dtype=np.int32)
+    log = EventLog(
+        nothing, nothing, nothing, nothing.astype(np.int64), nothing.astype(np.float32), len(is_member)
+    )
+    circle = snapshot.csr(CIRCLE) if snapshot.has(CIRCLE) else None
+    return Audience(log, PLAIN, person, is_member, nothing, circle)
+
+
 def _read(snapshot: Snapshot) -> Audience:
     if not snapshot.has(FACTS_TEXT):
         raise SnapshotError(

@@ -48,6 +48,23 @@ def expected_of(
     ]
 
 
+def expected_kept(
+    model: Model, target: Target, mean: float, keeps: float | None, earned_minor: float | None
+) -> Expected | None:
+    """The same for one product of which so many kept orders are expected; None without a calibration.
+
+    `keeps`: P(an order is kept), None unknown; `earned_minor`: what she earns by a kept order, None unknown.
+    """
+    calibration = model.calibrations.get(target)
+    if calibration is None:
+        return None
+    most = 1.0 if target == "self" else np.inf
+    means = [mean] if keeps is None else [mean, mean / max(keeps, LEAST_KEPT)]
+    kept, *more = _spreads(np.array(means), calibration.spread, most).tolist()
+    earned = None if earned_minor is None else Spread(*(end * earned_minor for end in kept))
+    return Expected(Spread(*kept), Spread(*more[0]) if more else None, earned)
+
+
 def quantiles(mean: Figures, spread: float) -> Figures:
     """The smallest counts that are not exceeded one time and nine times in ten, whole numbers.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from recsys.domain import FatigueTold
@@ -39,10 +39,15 @@ def fatigue_of(model: Model, owner_row: int, now: OwnerNow) -> Fatigue:
     shared = shared_at(model, owner_row, since_us)
     for row, time_us in now.shared_us.items():
         shared[row] = max(time_us, shared.get(row, 0))
-    recent = {row: time for row, time in shared.items() if since_us < time <= now.time_us}
-    n_today = sum(time > now.time_us - DAY_US for time in recent.values())
+    products = model.products
+    times = [(int(products.category_row[row]), time_us) for row, time_us in shared.items()]
+    for product_id, time_us in now.arrivals_shared_us.items():
+        known = model.arrivals.by_id.get(product_id)
+        times.append((-1 if known is None else known.category_row, time_us))
+    recent = [(category, time_us) for category, time_us in times if since_us < time_us <= now.time_us]
+    n_today = sum(time_us > now.time_us - DAY_US for _, time_us in recent)
     return Fatigue(
-        n_today, now.shares_a_day, _resting(model, recent, now.time_us),
+        n_today, now.shares_a_day, _resting(recent, now.time_us),
         round(len(recent) / (WEEK * now.shares_a_day), 3),
     )  # fmt: skip
 
@@ -53,11 +58,11 @@ def fatigue_told(model: Model, fatigue: Fatigue) -> FatigueTold:
     return FatigueTold(fatigue.n_shared, fatigue.shares_a_day, fatigue.n_left, names, fatigue.saturation)
 
 
-def _resting(model: Model, recent: Mapping[int, int], now_us: int) -> dict[int, int]:
+def _resting(recent: Sequence[tuple[int, int]], now_us: int) -> dict[int, int]:
     times: dict[int, list[int]] = {}
-    for row, time_us in recent.items():
-        if time_us > now_us - REST_DAYS * DAY_US:
-            times.setdefault(int(model.products.category_row[row]), []).append(time_us)
+    for category, time_us in recent:
+        if category >= 0 and time_us > now_us - REST_DAYS * DAY_US:
+            times.setdefault(category, []).append(time_us)
     return {
         category: max(found) + REST_DAYS * DAY_US
         for category, found in sorted(times.items())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from recsys.arrivals import Arrival, arrivals_of
 from recsys.model import Model
 from recsys.sparse import Csr, csr_of_parts
 
@@ -27,20 +28,24 @@ REFUSED_TWICE = 2  # products of one category that are not for her people: then 
 _SHARED = (
     "_lengths", "_indexes", "_largest_first", "by_popularity", "cold", "cold_index", "low_quality", "rules",
     "order_rules", "gain", "usual_worth", "by_usual_worth", "usual_share_rate", "category_levels",
-    "log_buyers", "no_good_value",
+    "log_buyers", "no_good_value", "arrival_cache",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """By product row: units there are, price in minor units, members with a bad ending not yet counted."""
+    """What changed for everybody.
+
+    By product row: units there are, price in minor units, members with a bad ending not yet counted.
+    """
 
     stock: Mapping[int, int] = field(default_factory=dict)
     price_minor: Mapping[int, int] = field(default_factory=dict)
     n_bad: Mapping[int, int] = field(default_factory=dict)
+    arrivals: tuple[Arrival, ...] = ()  # products that the snapshot does not know
 
     def __bool__(self) -> bool:
-        return bool(self.stock or self.price_minor or self.n_bad)
+        return bool(self.stock or self.price_minor or self.n_bad or self.arrivals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,9 @@ class OwnerNow:
     shared_us: Mapping[int, int] = field(default_factory=dict)
     said: Said = field(default_factory=dict)
     shares_a_day: int = 5
+    arrivals_shared_us: Mapping[str, int] = field(default_factory=dict)  # the same of products without a row
+    arrivals_said: frozenset[str] = frozenset()  # of which she said something that closes them
+    arrivals_ordered: frozenset[str] = frozenset()  # that she ordered herself
 
 
 def model_now(model: Model, changes: Changes) -> Model:
@@ -66,6 +74,7 @@ def model_now(model: Model, changes: Changes) -> Model:
     if not changes:
         return model
     model.prepare()
+    _ = model.arrival_cache  # kept from one moment to the next
     products, bursts = model.products, model.bursts
     found = replace(
         model,
@@ -76,6 +85,7 @@ def model_now(model: Model, changes: Changes) -> Model:
         ),
         priced_at=products.price_minor if changes.price_minor else None,
         bursts=bursts and replace(bursts, n_bad=_added(bursts.n_bad, changes.n_bad)),
+        arrivals=arrivals_of(model, changes.arrivals),
     )
     found.__dict__.update({name: model.__dict__[name] for name in _SHARED if name in model.__dict__})
     found.prepare()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from recsys.arrivals import NO_ARRIVALS, ArrivalCache, Arrivals
 from recsys.calibration import Calibration
 from recsys.category_tree import levels_of
 from recsys.circuit_breaker import Bursts
@@ -113,11 +114,16 @@ class Model:
     commission: npt.NDArray[np.float32] | None = None  # (n_products,) -1: unknown; for ties alone
     scenes: SceneLifts | None = None  # None: nothing tells what a scene or a channel changes
     priced_at: npt.NDArray[np.int64] | None = None  # (n_products,) the prices that value is of; None: these
+    arrivals: Arrivals = NO_ARRIVALS  # products that came after the snapshot; they have no row
 
     @property
     def n_products(self) -> int:
         """Products in the catalogue."""
         return len(self.products)
+
+    def knows(self, product_id: str) -> bool:
+        """Whether it is in the catalogue, or came after the snapshot."""
+        return self.products.ids.row(product_id) >= 0 or product_id in self.arrivals.by_id
 
     @property
     def is_large(self) -> bool:
@@ -187,6 +193,11 @@ class Model:
             _ = self.gain
         if self.usual_worth is not None:
             _ = self.by_usual_worth
+
+    @cached_property
+    def arrival_cache(self) -> ArrivalCache:
+        """What was worked out of products that came after the snapshot."""
+        return ArrivalCache()
 
     @cached_property
     def _lengths(self) -> dict[str, npt.NDArray[np.float32]]:

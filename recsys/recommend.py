@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from recsys.arrival_picks import with_arrivals
 from recsys.candidates import Candidates, given
 from recsys.domain import MAX_PICKS_PER_REPLY, Expected, Offer, Pick, Query, Reply, Target
 from recsys.errors import QueryError
@@ -78,12 +79,14 @@ def recommend_of(model: Model, query: Query, now: OwnerNow | None = None) -> Rep
     rung = int(scoring.profiles.rung[0])
     places = shown(model, query, ranked.product)
     picks = _picks(scoring, ranked, owner_row, places)
-    return Reply(
+    reply = Reply(
         query.owner_id, query.target, picks,
         fallback=None if rung == OWN else RUNGS[rung],
         shorter_because=None if len(picks) == query.n else _why_shorter(model, ranked, candidates),
         left_out=ranked.left_out, fatigue=None if tired is None else fatigue_told(model, tired),
     )  # fmt: skip
+    stands_by = ranked.score if ranked.worth is None else ranked.worth
+    return with_arrivals(reply, scoring, query, ranked, stands_by[[place.at for place in places]].tolist())
 
 
 def rank_many(

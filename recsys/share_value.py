@@ -30,6 +30,12 @@ def gain_of(value: GoodValue, cost_of_spoiled_tie: float) -> Floats:
     return np.asarray(surplus - bad / keeps * cost_of_spoiled_tie, dtype=np.float32)
 
 
+def gain_at(value_score: float | None, bad: float, keeps: float, cost_of_spoiled_tie: float) -> float:
+    """The same for one product: its value_score, P(bad) and P(keeps)."""
+    surplus = NEUTRAL_SURPLUS if value_score is None else value_score
+    return surplus - bad / max(keeps, LEAST_KEPT) * cost_of_spoiled_tie
+
+
 def no_good_value(value: GoodValue, rules: ListRules) -> Mask:
     """bool (n_products,): known to be worse value than nearly all like it, or to do more harm than good."""
     poor = (value.value_score >= 0) & (value.value_score < rules.value_floor)

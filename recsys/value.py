@@ -200,10 +200,18 @@ def proven(proof: Proof) -> npt.NDArray[np.bool_]:
     told = rows >= 0
     if not told.any():
         return np.zeros(len(rows), dtype=bool)
-    n = int(rows.max()) + 1
-    lines = np.bincount(rows[told], proof.n_mature[told], n)
-    over = np.bincount(rows[told], (proof.n_mature * (proof.quality.mean - proof.floor))[told], n)
-    return told & ((lines >= PROVEN_LINES) & (over > 0))[np.maximum(rows, 0)]
+    over = proof.quality.mean - proof.floor
+    return told & proven_suppliers(rows[told], proof.n_mature[told], over[told])[np.maximum(rows, 0)]
+
+
+def proven_suppliers(supplier: Rows, n_mature: npt.NDArray[Any], over: Floats) -> npt.NDArray[np.bool_]:
+    """Which suppliers may vouch for what is new: bool (n_suppliers,).
+
+    One entry per product: its supplier's row, its mature lines, and how much its quality lies over the floor.
+    """
+    n = int(supplier.max()) + 1
+    lines, above = np.bincount(supplier, n_mature, n), np.bincount(supplier, n_mature * over, n)
+    return np.asarray((lines >= PROVEN_LINES) & (above > 0))
 
 
 def logit(p: Floats) -> Floats:

@@ -28,6 +28,7 @@ from serving.logs import write_logs_to_stderr
 from serving.metrics import Metrics
 from serving.reply_cache import ReplyCache
 from serving.request_log import RequestLog
+from serving.routes_audience import audience_router
 from serving.routes_circle import circle_router
 from serving.routes_console import console_router
 from serving.routes_console_actions import console_actions_router
@@ -69,13 +70,14 @@ def create_app(
     pointer is watched on. `app.state.service` holds the keeper.
     The pages /docs and /redoc are off: they load scripts from other hosts.
     """
+    metrics = Metrics(multiprocess=settings.n_workers > 1)
     service = Service(
         settings,
         SnapshotKeeper(settings.snapshots, open_snapshot),
-        Metrics(multiprocess=settings.n_workers > 1),
+        metrics,
         ReplyCache(settings.reply_cache_mb << 20),
         StoreKeeper(settings.store),
-        Live(clock, settings.shares_a_day, is_on=settings.store is not None),
+        Live(clock, settings.shares_a_day, is_on=settings.store is not None, on_seen=metrics.live_read),
     )
     app = FastAPI(
         title="Sharepicks",
@@ -91,6 +93,7 @@ def create_app(
     app.include_router(picks_router(service))
     app.include_router(value_router(service))
     app.include_router(circle_router(service))
+    app.include_router(audience_router(service))
     app.include_router(suppliers_router(service))
     app.include_router(tokens_router())
     app.include_router(events_router(service, clock))

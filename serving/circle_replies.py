@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from serving.replies import FatigueBody, Shape
+from serving.replies import FatigueBody, ReasonBody, Shape
 
 
 class InterestBody(Shape):
@@ -51,3 +51,26 @@ class SimilarBody(Shape):
     kind: str
     snapshot_id: str
     products: list[AlikeBody]
+
+
+class GladBody(Shape):
+    """A member of her circle who would be glad of the product."""
+
+    member_id: str
+    position: int = Field(ge=1)
+    score: float = Field(description="falls from one to the next; compares only within one reply")
+    reasons: list[ReasonBody] = Field(description="what passed between her and the owner; never a purchase")
+
+
+class AudienceBody(Shape):
+    """Whom of an owner's circle to tell of a product, best first."""
+
+    owner_id: str
+    product_id: str
+    snapshot_id: str
+    as_of: str | None
+    degraded: bool = Field(description="whether this is of the last good state, as newer could not be read")
+    shorter_because: str | None = Field(
+        description="small_circle, or unknown_circle where nobody of hers is known; null where n were found"
+    )
+    members: list[GladBody]

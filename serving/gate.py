@@ -25,6 +25,8 @@ MAX_ID_LENGTH = 128
 ID_RULE = f"must be 1 to {MAX_ID_LENGTH} printable characters"
 
 _WHOLE = re.compile(r"[0-9]{1,15}", re.ASCII)
+NO_ROUTE = "there is no such route; /openapi.json lists them"
+_PARAMETER = re.compile(r"\{([a-z_]+)\}", re.ASCII)
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -121,14 +123,39 @@ def ids(name: str, max_ids: int, meaning: str) -> Field:
 
 def read_path_id(request: Request, name: str, before: str, after: str) -> str:
     """The id between two fixed parts of the path, decoded strictly (an id may hold an escaped slash)."""
-    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-    path = raw.partition(b"?")[0].decode("latin-1")  # bytes above 127 fail in _decode
+    path = _raw_path(request)
     if not (path.startswith(before) and path.endswith(after)):
-        raise ServiceError("not_found", "there is no such route; /openapi.json lists them")
-    value = _decode(path[len(before) : len(path) - len(after)], name, ID_RULE)
+        raise ServiceError("not_found", NO_ROUTE)
+    return _path_id(path[len(before) : len(path) - len(after)], name)
+
+
+def _raw_path(request: Request) -> str:
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    return raw.partition(b"?")[0].decode("latin-1")  # bytes above 127 fail in _decode
+
+
+def _path_id(escaped: str, name: str) -> str:
+    value = _decode(escaped, name, ID_RULE)
     if not is_id(value):
         raise ServiceError("invalid", f"{name} {ID_RULE}")
     return value
+
+
+def read_path_ids(request: Request, template: str) -> dict[str, str]:
+    """The ids of a path by name; `template` is the path with its parameters in braces.
+
+    One id may hold a plain slash. Of several each ends at the next one, so that a path is read in one way
+    only; a slash of an id is then sent as %2F.
+    """
+    texts = _PARAMETER.split(template)
+    fixed, names = texts[::2], texts[1::2]
+    if len(names) == 1:
+        return {names[0]: read_path_id(request, names[0], fixed[0], fixed[1])}
+    raw = _raw_path(request)
+    found = re.fullmatch("([^/]*)".join(map(re.escape, fixed)), raw)
+    if found is None:
+        raise ServiceError("not_found", NO_ROUTE)
+    return {name: _path_id(text, name) for name, text in zip(names, found.groups(), strict=True)}
 
 
 def read_query(request: Request, fields: Sequence[Field]) -> dict[str, Any]:

@@ -6,8 +6,10 @@ before this module is first imported; a scrape of any worker then shows the sum 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -18,12 +20,13 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from serving.reply_cache import KeptReply
 from serving.snapshots import Outcome, Served
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+LAG_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 15.0, 60.0)
 SECONDS = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
@@ -69,6 +72,16 @@ class Metrics:
             "sharepicks_snapshot_age_seconds", "Time since the moment the serving snapshot knows (as_of)",
             registry=registry, multiprocess_mode="mostrecent",
         )  # fmt: skip
+        self._lag = Histogram(
+            "sharepicks_live_lag_seconds",
+            "From receiving a row to showing it, of the row that waited longest of each reading",
+            buckets=LAG_SECONDS, registry=registry,
+        )  # fmt: skip
+        self._read = Gauge(
+            "sharepicks_live_read_timestamp_seconds",
+            "When all that the store held was last known, of the worker that is furthest behind",
+            registry=registry, multiprocess_mode="livemin",
+        )  # fmt: skip
         self._ready = Gauge(
             "sharepicks_ready", "1 when a usable snapshot serves", registry=registry, multiprocess_mode="min"
         )
@@ -89,6 +102,12 @@ class Metrics:
         origin = "cache" if from_cache else "computed"
         self._replies.labels(origin).inc()
         self._reply_seconds.labels(origin).observe(seconds)
+
+    def live_read(self, lag_s: float | None, read_s: float) -> None:
+        """Note a reading of the store: how long its rows waited (None: there were none), and when it was."""
+        if lag_s is not None:
+            self._lag.observe(lag_s)
+        self._read.set(read_s)
 
     def snapshot_looked_at(self, outcome: Outcome, served: Served | None) -> None:
         """Count what became of a candidate and show which snapshot serves."""
@@ -120,6 +139,19 @@ class Metrics:
             self._age.set((now - served.as_of).total_seconds())
         if not self._multiprocess:
             return self._registry
+        _forget_dead_workers(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
         all_workers = CollectorRegistry()
         MultiProcessCollector(all_workers)  # type: ignore[no-untyped-call]
         return all_workers
+
+
+def _forget_dead_workers(folder: Path) -> None:
+    """Drop what workers told of themselves that are no more: a worker that ended is not behind."""
+    for file in folder.glob("gauge_live*_*.db"):
+        process_id = int(file.stem.rpartition("_")[2])
+        try:
+            os.kill(process_id, 0)
+        except ProcessLookupError:
+            mark_process_dead(process_id)  # type: ignore[no-untyped-call]
+        except PermissionError:
+            continue

@@ -125,7 +125,9 @@ class RecommendBody(Shape):
 class PartBody(Shape):
     """One bad rate and its weight in quality = 1 − Σ weight · rate."""
 
-    part: str = Field(description="returns, complaints, low_ratings, late or no_rebuy")
+    part: str = Field(
+        description="returns, complaints, low_ratings, late, no_rebuy; expected: of a product without orders"
+    )
     rate: float
     weight: float = Field(ge=0)
 
@@ -181,6 +183,10 @@ class ReadyBody(Shape):
     ready: bool
     snapshot_id: str
     as_of: str | None
+    live_lag_s: float | None = Field(
+        description="from receiving a row to showing it, when there last were any"
+    )
+    live_read_age_s: float | None = Field(description="since all the store held was last known; null without")
     warnings: list[str]
 
 
@@ -296,6 +302,14 @@ class ShareBody(Shape):
     share_id: str
     share_time: datetime
     link: str = Field(description="a path of this service; it counts the click and leads to the storefront")
+    texts: list[str] = Field(
+        description="three to choose from, built from what is counted alone, each with the disclosure; "
+        "put the link below it. None where nobody knows the product"
+    )
+    poster: str | None = Field(
+        description="a path of this service: a PNG, with `&format=svg` an SVG. It wants the key of a "
+        "storefront or of the owner herself; null where there are no texts"
+    )
 
 
 class ShareResultBody(Shape):
@@ -317,6 +331,8 @@ class ResultsBody(Shape):
     """What came of an owner's shares, the newest first; the sums are of all of them."""
 
     owner_id: str
+    credit_days: int = Field(description="orders within so many days after a share are credited to it")
+    credit_hops: int = Field(description="how often her link may have been passed on by then")
     n_shares: int
     n_clicks: int
     n_orders: int

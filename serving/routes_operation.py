@@ -45,7 +45,10 @@ def operation_router(service: Service, make_document: Callable[[], dict[str, Any
         warnings = [f"the newest candidate does not serve: {trouble}"] if trouble else []
         if service.store.is_missing:
             warnings.append("the store cannot be opened: events are answered with 503, picks as ever")
+        if service.live.is_behind:
+            warnings.append("what the store holds could not be read lately: lists are of the last good state")
         body = {
+            "live_lag_s": service.live.lag_s, "live_read_age_s": service.live.read_age_s,
             "ready": True, "snapshot_id": served.snapshot_id, "as_of": served.as_of, "warnings": warnings,
         }  # fmt: skip
         return Response(orjson.dumps(body, option=OPTIONS), media_type="application/json")

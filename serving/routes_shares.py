@@ -22,7 +22,10 @@ from serving.errors import ServiceError
 from serving.gate import check_fields, choice, one_id, read_json, read_path_id, read_query, text, whole
 from serving.replies import ResultsBody, ShareBody
 from serving.service import Service
-from serving.share_results import OwnersRows, owners_rows, results_of
+from serving.share_results import Credit, OwnersRows, owners_rows, results_of
+from serving.shop.share_copy import poster_address, texts_of
+from serving.shop.shop import words_of
+from serving.shop.words import LANGUAGES
 from serving.store.rows import EXPECTED, own_row, store_row
 from serving.store.store import Store
 from serving.store_calls import from_store, keep
@@ -43,6 +46,9 @@ FIELDS = (
     one_id("parent_share_id", "the share that is passed on"),
     one_id("request_id", "the reply that the pick came from"),
 )
+LANGUAGE = choice(
+    "language", tuple(LANGUAGES), "of the texts and the poster; by default as Accept-Language asks"
+)
 
 
 def new_link() -> str:
@@ -58,7 +64,7 @@ def shares_router(
 
     @router.post(
         "/v1/shares",
-        summary="Keeps a share and gives its link",
+        summary="Keeps a share; gives its link, words to use and a poster",
         status_code=201,
         response_model=ShareBody,
         responses=errors(
@@ -69,17 +75,25 @@ def shares_router(
             "internal",
             "store_unavailable",
         ),
-        openapi_extra={"requestBody": json_body(FIELDS, REQUIRED)},
+        openapi_extra={"requestBody": json_body((*FIELDS, LANGUAGE), REQUIRED)},
     )
     @may_call(Role.STOREFRONT, Role.OWNER, mine="owner_id", mine_in_body=True)
     async def share(request: Request) -> Response:
         """Kept for good when it answers 201; orders that carry the share_id are credited to it."""
         read_query(request, ())
-        body = check_fields(await read_json(request, service.settings.body_within_s), FIELDS, REQUIRED)
+        sent = await read_json(request, service.settings.body_within_s)
+        body = check_fields(sent, (*FIELDS, LANGUAGE), REQUIRED)
+        words = words_of(service, request, body.pop("language", None))
         require_mine(request, body["owner_id"])
         share_id, now = make_id(), clock()
-        await keep_share(service, body, share_id, now)
-        return json_reply({"share_id": share_id, "share_time": now, "link": LINKS + share_id}, 201)
+        kept = await keep_share(service, body, share_id, now)
+        served = service.keeper.served
+        texts = [] if served is None else texts_of(service, served, kept, words)
+        told = {
+            "share_id": share_id, "share_time": now, "link": LINKS + share_id, "texts": texts,
+            "poster": poster_address(kept, words.language) if texts else None,
+        }  # fmt: skip
+        return json_reply(told, 201)
 
     @router.get(
         LINKS + "{share_link_id}",
@@ -118,10 +132,11 @@ def shares_router(
     )
     @may_call(Role.STOREFRONT, Role.OWNER, mine="owner_id")
     async def results(request: Request) -> Response:
-        """Clicks, orders within 30 days and what was kept of them; her own purchases are nobody's success."""
+        """Clicks, orders credited to each share and what was kept; her own purchases are nobody's success."""
         owner_id = read_path_id(request, "owner_id", OWNERS, END)
         n = read_query(request, (SHARES_SHOWN,)).get("n", SHARES_SHOWN.schema["default"])
-        rows = await from_store(service, lambda store: read_owners_rows(store, owner_id))
+        credit = service.settings.credit
+        rows = await from_store(service, lambda store: read_owners_rows(store, owner_id, credit))
         return json_reply(results_of(owner_id, rows, n))
 
     return router
@@ -140,8 +155,10 @@ async def _count_click(service: Service, shared: dict[str, Any], event_id: str, 
         await asyncio.wait_for(asyncio.shield(kept), CLICK_WITHIN_S)
 
 
-async def keep_share(service: Service, body: Mapping[str, Any], share_id: str, now: datetime) -> None:
-    """Keep a share, and beside it what it is expected to bring; ServiceError where it cannot be kept."""
+async def keep_share(
+    service: Service, body: Mapping[str, Any], share_id: str, now: datetime
+) -> Mapping[str, Any]:
+    """The row of a share, kept with what it is expected to bring; ServiceError where it cannot be kept."""
     row = {**body, "share_id": share_id, "share_link_id": share_id, "share_time": now.isoformat()}
     checked = check_row("shares", row)
     if isinstance(checked, RowError):
@@ -152,6 +169,7 @@ async def keep_share(service: Service, body: Mapping[str, Any], share_id: str, n
         rows.append(own_row(EXPECTED, share_id, told, micros(now), owner_id=body["owner_id"]))
     await keep(service, rows)
     service.live.note("shares", checked)
+    return checked
 
 
 def _expected_of(service: Service, body: Mapping[str, Any]) -> dict[str, float] | None:
@@ -168,7 +186,7 @@ def _expected_of(service: Service, body: Mapping[str, Any]) -> dict[str, float] 
     return {"low": kept.low, "mid": round(kept.mid, 4), "high": kept.high}
 
 
-def read_owners_rows(store: Store, owner_id: str) -> OwnersRows:
+def read_owners_rows(store: Store, owner_id: str, credit: Credit) -> OwnersRows:
     """What the store holds of one owner's shares and what came of them; on a thread."""
     rows: list[tuple[str, dict[str, Any]]] = []
     seq = 0
@@ -177,4 +195,4 @@ def read_owners_rows(store: Store, owner_id: str) -> OwnersRows:
         seq = page[-1].seq
     order_ids = sorted({row["order_id"] for table, row in rows if table == "orders"})
     returned = [orjson.loads(content) for content in store.rows_about_orders("returns", order_ids)]
-    return owners_rows(owner_id, rows, returned)
+    return owners_rows(owner_id, rows, returned, credit)

@@ -70,7 +70,8 @@ def shop_router(shop: Shop) -> APIRouter:
         if told is None or model is None:
             raise ServiceError("not_found", "there is no such product")
         row = model.products.ids.row(product_id)
-        moved = model.priced_at is not None and model.priced_at[row] != model.products.price_minor[row]
+        before = model.products.price_minor if model.priced_at is None else model.priced_at
+        moved = row >= 0 and before[row] != model.products.price_minor[row]
         return shop.page(
             request, owner_id, "why.html", words, {"tab": "", "moved": moved, **why_of(told, words)}
         )
@@ -81,7 +82,8 @@ def shop_router(shop: Shop) -> APIRouter:
         """What came of her shares."""
         owner_id = read_path_id(request, "owner_id", SHOP, "/results")
         read_query(request, ())
-        rows = await from_store(shop.service, lambda store: read_owners_rows(store, owner_id))
+        credit = shop.service.settings.credit
+        rows = await from_store(shop.service, lambda store: read_owners_rows(store, owner_id, credit))
         words = shop.words_for(request)
         told = {"tab": "results", **results_told(owner_id, rows, shop.model(), words, shop.clock())}
         return shop.page(request, owner_id, "results.html", words, told)

@@ -10,8 +10,7 @@ from fastapi import APIRouter, Request, Response
 from features.contract import CHANNELS
 from features.row_check import micros
 from recsys.domain import Pick
-from recsys.live import DAY_US, WORDS
-from recsys.recommend import plain_pick
+from recsys.live import WORDS
 from serving.callers.declare import may_call
 from serving.callers.owner_session import is_secure
 from serving.callers.roles import Role
@@ -20,12 +19,14 @@ from serving.gate import Field, choice, one_id, read_form, read_path_id, read_qu
 from serving.routes_feedback import keep_word
 from serving.routes_shares import keep_share
 from serving.routes_shop import OWNER, PRODUCT
-from serving.shop.cards import card_of, value_line
+from serving.shop.cards import card_of, has_orders, value_line
+from serving.shop.for_whom import N_ASKED, for_whom
 from serving.shop.form_key import require_own_form
 from serving.shop.poster import Poster, poster_png, poster_svg
-from serving.shop.share_texts import share_texts
+from serving.shop.share_copy import pick_or_plain, texts_of
 from serving.shop.shop import SHOP, Shop, address_of, see_other
 from serving.shop.today import N_CHOICES
+from serving.shop.words import LANGUAGES, Words
 from serving.store.rows import INTERESTS, own_row
 from serving.store_calls import from_store, keep
 
@@ -35,6 +36,7 @@ CHANNEL = choice("channel", CHANNELS, "how she shares")
 SCENE = text("scene", 128, "on what occasion")
 SHARE = one_id("share_id", "a share of hers")
 FORMAT = choice("format", ("png", "svg"), "of the poster", "png")
+LANGUAGE = choice("language", tuple(LANGUAGES), "of the poster; by default as the browser asks")
 MAX_INTERESTS = 3
 INTEREST_FIELDS: tuple[Field, ...] = tuple(
     text(f"category_{n}", 256, "a category she likes") for n in range(1, N_CHOICES + 1)
@@ -84,7 +86,12 @@ def shop_actions_router(shop: Shop) -> APIRouter:
         product_id = read_query(request, (PRODUCT,)).get("product_id", "")
         pick, words, model = _pick(shop, request, owner_id, product_id), shop.words_for(request), shop.model()
         scenes = [] if model is None or model.scenes is None else list(model.scenes.scenes)
-        told = {"tab": "", "card": card_of(pick, model, words), "channels": CHANNELS, "scenes": scenes}
+        served = shop.service.served_to(request)
+        glad = await shop.service.live.audience_of(served, owner_id, product_id, N_ASKED)
+        told = {
+            "tab": "", "card": card_of(pick, model, words), "channels": CHANNELS, "scenes": scenes,
+            "for_whom": for_whom(glad or (), words),
+        }  # fmt: skip
         return shop.page(request, owner_id, "sheet.html", words, told)
 
     @router.post(OWNER + "/share")
@@ -103,17 +110,11 @@ def shop_actions_router(shop: Shop) -> APIRouter:
         """The link of a share of hers, words to use and a poster."""
         owner_id = read_path_id(request, "owner_id", SHOP, "/shared")
         row = await _share(shop, owner_id, read_query(request, (SHARE,)).get("share_id", ""))
-        pick, words, model = (
-            _pick(shop, request, owner_id, row["product_id"]),
-            shop.words_for(request),
-            shop.model(),
-        )
-        at = -1 if model is None else model.products.ids.row(pick.product_id)
-        low_30 = None if model is None or model.value is None or at < 0 else float(model.value.low_30[at])
-        day = row["share_time"] // DAY_US
+        pick, words = _pick(shop, request, owner_id, row["product_id"]), shop.words_for(request)
+        served = shop.service.served_to(request)
         told = {
-            "tab": "", "card": card_of(pick, model, words), "share_id": row["share_id"],
-            "link": _link(shop, request, row), "texts": share_texts(pick, low_30, owner_id, day, words),
+            "tab": "", "card": card_of(pick, shop.model(), words), "share_id": row["share_id"],
+            "link": _link(shop, request, row), "texts": texts_of(shop.service, served, row, words),
         }  # fmt: skip
         return shop.page(request, owner_id, "shared.html", words, told)
 
@@ -122,9 +123,10 @@ def shop_actions_router(shop: Shop) -> APIRouter:
     async def poster(request: Request) -> Response:
         """The poster of a share of hers, as PNG or SVG."""
         owner_id = read_path_id(request, "owner_id", SHOP, "/poster")
-        asked = read_query(request, (SHARE, FORMAT))
+        asked = read_query(request, (SHARE, FORMAT, LANGUAGE))
         row = await _share(shop, owner_id, asked.get("share_id", ""))
-        drawn = _poster(shop, request, owner_id, row)
+        words = shop.words_for(request, asked.get("language"))
+        drawn = _poster(shop, request, row, words)
         headers = {"cache-control": "private, max-age=600", "x-content-type-options": "nosniff",
                    "content-security-policy": "default-src 'none'"}  # fmt: skip
         if asked.get("format", "png") == "svg":
@@ -138,14 +140,10 @@ def shop_actions_router(shop: Shop) -> APIRouter:
 
 def _pick(shop: Shop, request: Request, owner_id: str, product_id: str) -> Pick:
     """The product as her list tells it, or as it is where her list leaves it out; ServiceError not_found."""
-    served, model = shop.service.served_to(request), shop.model()
-    pick = shop.service.live.pick_of(served, owner_id, product_id)
-    if pick is not None:
-        return pick
-    row = -1 if model is None else model.products.ids.row(product_id)
-    if model is None or row < 0:
+    pick = pick_or_plain(shop.service, shop.service.served_to(request), owner_id, product_id)
+    if pick is None:
         raise ServiceError("not_found", "there is no such product")
-    return plain_pick(model, row)
+    return pick
 
 
 async def _share(shop: Shop, owner_id: str, share_id: str) -> dict[str, Any]:
@@ -163,11 +161,12 @@ def _link(shop: Shop, request: Request, row: dict[str, Any]) -> str:
     return f"{base}/s/{row['share_id']}"
 
 
-def _poster(shop: Shop, request: Request, owner_id: str, row: dict[str, Any]) -> Poster:
-    pick, words = _pick(shop, request, owner_id, row["product_id"]), shop.words_for(request)
+def _poster(shop: Shop, request: Request, row: dict[str, Any], words: Words) -> Poster:
+    pick = _pick(shop, request, row["owner_id"], row["product_id"])
     card = card_of(pick, shop.model(), words)
     return Poster(
         card.title, card.category, card.initial, card.tone, card.price or "",
-        value_line(pick.value_score, words) or "", words.say("poster.scan"), words.say("poster.disclosure"),
+        (value_line(pick, words) if has_orders(pick) else None) or "", words.say("poster.scan"),
+        words.say("poster.disclosure"),
         _link(shop, request, row),
     )  # fmt: skip

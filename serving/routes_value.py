@@ -29,13 +29,13 @@ def value_router(service: Service) -> APIRouter:
     )
     @may_call(Role.STOREFRONT, Role.SCIENTIST)
     async def good_value(request: Request) -> Response:
-        """Everything to work the score out by hand; 404 when the snapshot does not know the product."""
+        """Everything to work the score out by hand; 404 when nobody knows the product."""
         product_id = read_path_id(request, "product_id", PRODUCTS, END)
         read_query(request, ())
         served = service.served_to(request)
-        found = served.explain_value(product_id)
+        found = service.live.explain(served, product_id)
         if found is None:
-            raise ServiceError("not_found", "the snapshot does not know this product")
+            raise ServiceError("not_found", "nobody knows this product: neither the snapshot nor an event")
         return json_reply({"snapshot_id": served.snapshot_id, "as_of": served.as_of, **found})
 
     return router

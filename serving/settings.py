@@ -10,6 +10,7 @@ from pathlib import Path
 from zoneinfo import available_timezones
 
 from recsys.errors import ConfigError, UsageError
+from serving.share_results import Credit
 
 PREFIX = "SHAREPICKS_"
 DEFAULT_SNAPSHOTS = Path("snapshots")
@@ -17,6 +18,8 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 MAX_WORKERS = 64
 MAX_CACHE_MB = 4096
+MAX_CREDIT_DAYS = 365
+MAX_CREDIT_HOPS = 5
 _PUBLIC = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
 _PLAIN = re.compile(r"[!-z|~]*", re.ASCII)  # printable ASCII without space and braces
@@ -30,6 +33,7 @@ class Settings:
     `body_within_s`: how long a request body may take to arrive. `n_workers`: server processes.
     `reply_cache_mb`: what each process may keep of the replies it gave; 0 keeps none.
     `store`: the address of the online store, None without one. `store_within_s`: how long the store may take.
+    `credit_days`, `credit_hops`: which orders a share is credited with, see serving/share_results.py.
     `shares_a_day`: how many shares a day an owner's circle takes gladly.
     `time_zone`: of the days and hours on the owner's page. `public_url`: where share links are reached from
     outside, None: as the owner's browser reaches her page. `font`: a file with Chinese, for posters.
@@ -45,6 +49,8 @@ class Settings:
     store_within_s: float = 5.0
     storefront: str | None = None
     shares_a_day: int = 5
+    credit_days: int = 30
+    credit_hops: int = 1
     time_zone: str = "UTC"
     public_url: str | None = None
     font: Path | None = None
@@ -62,6 +68,10 @@ class Settings:
             raise ConfigError(f"store_within_s must be above 0 and at most 60; got {self.store_within_s}")
         if not 1 <= self.shares_a_day <= 100:
             raise ConfigError(f"shares_a_day must be 1 to 100; got {self.shares_a_day}")
+        if not 1 <= self.credit_days <= MAX_CREDIT_DAYS:
+            raise ConfigError(f"credit_days must be 1 to {MAX_CREDIT_DAYS}; got {self.credit_days}")
+        if not 0 <= self.credit_hops <= MAX_CREDIT_HOPS:
+            raise ConfigError(f"credit_hops must be 0 to {MAX_CREDIT_HOPS}; got {self.credit_hops}")
         if self.time_zone not in available_timezones():
             raise ConfigError(f"time_zone must be one such as Asia/Taipei; got {self.time_zone[:40]!r}")
         if self.public_url is not None and _PUBLIC.fullmatch(self.public_url) is None:
@@ -78,6 +88,11 @@ class Settings:
                 f"host's name; got {self.storefront[:100]!r}"
             )
 
+    @property
+    def credit(self) -> Credit:
+        """Which orders a share is credited with."""
+        return Credit(self.credit_days, self.credit_hops)
+
     def to_environment(self) -> dict[str, str]:
         """The same settings as variables, for the worker processes."""
         return {
@@ -88,6 +103,8 @@ class Settings:
             PREFIX + "REPLY_CACHE_MB": str(self.reply_cache_mb),
             PREFIX + "STORE_WITHIN_S": repr(self.store_within_s),
             PREFIX + "SHARES_A_DAY": str(self.shares_a_day),
+            PREFIX + "CREDIT_DAYS": str(self.credit_days),
+            PREFIX + "CREDIT_HOPS": str(self.credit_hops),
             **({} if self.store is None else {PREFIX + "STORE": self.store}),
             PREFIX + "TIME_ZONE": self.time_zone,
             **({} if self.public_url is None else {PREFIX + "PUBLIC_URL": self.public_url}),
@@ -108,6 +125,8 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         store_within_s=_number(environment, "STORE_WITHIN_S", 5.0),
         storefront=environment.get(PREFIX + "STOREFRONT") or None,
         shares_a_day=int(_number(environment, "SHARES_A_DAY", 5)),
+        credit_days=int(_number(environment, "CREDIT_DAYS", 30)),
+        credit_hops=int(_number(environment, "CREDIT_HOPS", 1)),
         time_zone=environment.get(PREFIX + "TIME_ZONE") or "UTC",
         public_url=environment.get(PREFIX + "PUBLIC_URL") or None,
         font=Path(name) if (name := environment.get(PREFIX + "FONT")) else None,

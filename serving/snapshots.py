@@ -22,6 +22,7 @@ from recsys.pointer import MANIFEST_FILE, read_pointer
 
 if TYPE_CHECKING:
     from recsys.model import Model
+    from recsys.snapshot import Snapshot
 
 Outcome = Literal["same", "swapped", "refused", "missing"]
 FileKey = tuple[str, int, int, int]
@@ -41,6 +42,7 @@ class Served:
     demand: Callable[[int], list[dict[str, Any]]] = lambda _n: []
     model: Model | None = None  # what live facts are laid over; None: its replies are as they are
     draws: bool = False  # whether a reply hangs on its seed, as exploration slots make it
+    snapshot: Snapshot | None = None  # for what is read of it when it is first asked for
 
 
 def open_served(path: Path) -> Served:
@@ -58,6 +60,7 @@ def open_served(path: Path) -> Served:
     served = Served(
         manifest.snapshot_id, as_of, partial(recommend, snapshot), partial(explain_value, snapshot),
         suppliers.insights, suppliers.demand, model, model.rules.exploration_slots > 0,
+        snapshot,
     )  # fmt: skip
     try_out(path, snapshot.ids("owners"), served.recommend)
     return served

@@ -21,7 +21,7 @@ from fastapi.routing import iter_route_contexts
 from recsys.errors import ConfigError
 from serving.callers.roles import SCOPE_OF, Caller, Role
 from serving.errors import ServiceError
-from serving.gate import read_path_id
+from serving.gate import read_path_ids
 
 if TYPE_CHECKING:
     from serving.callers.doors import Doors
@@ -138,8 +138,10 @@ def who_calls(request: Request) -> str:
 
 def read_own_id(request: Request, name: str) -> str:
     """The path's parameter as the route itself reads it."""
-    before, after = around(template_of(request), name)
-    return read_path_id(request, name, before, after)
+    found = read_path_ids(request, template_of(request))
+    if name not in found:
+        raise ServiceError("internal", "the route has no such parameter")
+    return found[name]
 
 
 def template_of(request: Request) -> str:
@@ -148,14 +150,6 @@ def template_of(request: Request) -> str:
     if not isinstance(template, str):
         raise ServiceError("internal", "the route is not known")
     return template
-
-
-def around(template: str, name: str) -> tuple[str, str]:
-    """What stands before and after a parameter of a path."""
-    before, found, after = template.partition("{" + name + "}")
-    if not found or "{" in before or "{" in after:
-        raise ServiceError("internal", "the route has no such parameter, or more than one")
-    return before, after
 
 
 def declared_routes(app: FastAPI) -> Iterator[tuple[str, frozenset[str], Any, MayCall | None]]:
@@ -175,7 +169,7 @@ def require_declarations(app: FastAPI) -> None:
                 f"{path}: the route does not say who may call it; put @may_call(…) or @anybody_may_call "
                 "right above its function, below the router's line"
             )
-        if allowed.mine is not None and not allowed.mine_in_body:
-            before, found, after = path.partition("{" + allowed.mine + "}")
-            if not found or "{" in before + after:
-                raise ConfigError(f"{path}: mine={allowed.mine!r} must be the only parameter of the path")
+        if allowed.mine is not None and not allowed.mine_in_body and "{" + allowed.mine + "}" not in path:
+            raise ConfigError(f"{path}: mine={allowed.mine!r} must be a parameter of the path")
+        if "}{" in path:
+            raise ConfigError(f"{path}: two parameters need something fixed between them")

@@ -73,7 +73,7 @@ def live_sections(service: Service, samples: Samples, now: datetime, words: Word
 
 
 def _state(service: Service, now: datetime, words: Words) -> Section:
-    served, lag_s = service.keeper.served, service.live.lag_s
+    served, age_s = service.keeper.served, service.live.read_age_s
     figures = [(words.say("live.serving"), "–" if served is None else served.snapshot_id)]
     if served is not None and served.as_of is not None:
         hours = (now - served.as_of).total_seconds() / 3600
@@ -81,7 +81,7 @@ def _state(service: Service, now: datetime, words: Words) -> Section:
     if not service.live.is_on:
         lag = words.say("live.no_store")
     else:
-        lag = "–" if lag_s is None else words.say("live.seconds", n=words.figure(lag_s, 1))
+        lag = "–" if age_s is None else words.say("live.seconds", n=words.figure(age_s, 1))
     figures.append((words.say("live.lag"), lag))
     note = words.say("live.degraded") if service.is_degraded else None
     return Section(words.say("live.state"), note, tuple(figures))

@@ -13,11 +13,14 @@ from typing import Any
 
 from features.contract import EXCUSED_FAULTS, LOW_RATING, OWN_CHOICE
 from recsys.live import DAY_US
+from serving.live.came_back import CameBack
+from serving.live.groups_open import GroupsOpen
 from serving.store.rows import FEEDBACK, INTERESTS
 
 KEPT_DAYS = 35
 MAX_CHANGES = 4096  # that kept replies are compared with; a reply older than them is worked out again
 MAX_OFFERS = 8  # of one product, the newest
+MAX_PRODUCTS = 10_000  # that came in as events, the newest
 MAX_OF_ONE = 2000  # orders of a member, shares of an owner, words of an owner: the newest count
 
 Row = Mapping[str, Any]
@@ -52,6 +55,8 @@ class OfferSeen:
     price_minor: int
     currency: str
     expire_us: int | None
+    public_price_minor: int | None = None
+    commission_rate: float | None = None
 
 
 class Facts:
@@ -63,6 +68,7 @@ class Facts:
         self.buyers_version = 0  # grows when somebody joins or leaves those who ordered
         self.stock: dict[str, tuple[int, int]] = {}  # product: (time, units)
         self.offers: dict[str, list[OfferSeen]] = {}  # product: the oldest first
+        self.products: dict[str, Row] = {}  # the newest that came in, whether a snapshot knows them or not
         self.bad: dict[str, dict[str, int]] = {}  # product: order that went badly: when
         self.orders: dict[str, list[Bought]] = {}  # member
         self.shares: dict[str, dict[str, int]] = {}  # owner: product: when last
@@ -70,6 +76,8 @@ class Facts:
         self.circle: dict[str, set[str]] = {}  # owner: members
         self.interests: dict[str, tuple[str, ...]] = {}  # owner: categories that she chose as a new one
         self.own_member: dict[str, str] = {}  # owner: herself as a member
+        self.came_back = CameBack()  # who came back to whom, and for what
+        self.groups = GroupsOpen()
         self._changes: deque[tuple[int, Change]] = deque(maxlen=MAX_CHANGES)
 
     def changes_since(self, version: int) -> list[Change] | None:
@@ -87,6 +95,8 @@ class Facts:
 
     def apply(self, table_name: str, row: Row) -> None:
         """Take in one row; tables that change no list are left aside."""
+        self.came_back.apply(table_name, row)
+        self.groups.apply(table_name, row)
         reader = _READERS.get(table_name)
         if reader is not None and (change := reader(self, row)) is not None:
             self._note(change)
@@ -101,6 +111,8 @@ class Facts:
             del self.orders[member_id]
             self.buyers_version += 1
             self._note(Change(member_id=member_id))
+        self.came_back.forget_member(is_hers)
+        self.groups.forget_member(is_hers)
         for owner_id, members in self.circle.items():
             for member_id in [found for found in members if is_hers(found)]:
                 members.discard(member_id)
@@ -121,6 +133,8 @@ class Facts:
         for member_id, bought in list(self.orders.items()):
             self.orders[member_id] = [line for line in bought if line.time_us >= since]
         self.buyers_version += 1
+        self.came_back.let_go(since)
+        self.groups.let_go(since)
         for table in (self.shares, self.said, self.bad, self.orders):
             for key in [key for key, value in table.items() if not value]:
                 del table[key]
@@ -130,6 +144,15 @@ class Facts:
         if change.product_id is not None:
             self.products_version = self.version
         self._changes.append((self.version, change))
+
+    def _product(self, row: Row) -> Change | None:
+        if self.products.get(row["product_id"]) == row:
+            return None
+        self.products.pop(row["product_id"], None)
+        self.products[row["product_id"]] = row
+        if len(self.products) > MAX_PRODUCTS:
+            del self.products[next(iter(self.products))]
+        return Change(product_id=row["product_id"], opens=True)
 
     def _stock(self, row: Row) -> Change | None:
         product_id, time_us, units = row["product_id"], row["stock_time"], row["available_quantity"]
@@ -142,7 +165,10 @@ class Facts:
         return Change(product_id=product_id, opens=units > 0)
 
     def _offer(self, row: Row) -> Change | None:
-        seen = OfferSeen(row["effective_time"], row["price_minor"], row["currency"], row.get("expire_time"))
+        seen = OfferSeen(
+            row["effective_time"], row["price_minor"], row["currency"], row.get("expire_time"),
+            row.get("public_price_minor"), row.get("commission_rate"),
+        )  # fmt: skip
         known = self.offers.setdefault(row["product_id"], [])
         if seen in known:
             return None
@@ -226,7 +252,8 @@ def _keep_newest(table: dict[str, Any], time_of: Callable[[Any], int]) -> None:
 
 
 _READERS: Mapping[str, Callable[[Facts, Row], Change | None]] = {
-    "stock": Facts._stock, "offers": Facts._offer, "orders": Facts._order, "shares": Facts._share,
+    "products": Facts._product, "stock": Facts._stock,
+    "offers": Facts._offer, "orders": Facts._order, "shares": Facts._share,
     "circle": Facts._circle, "owners": Facts._owner, "returns": Facts._return, "reviews": Facts._review,
     "complaints": Facts._complaint, FEEDBACK: Facts._feedback, INTERESTS: Facts._interests,
 }  # fmt: skip

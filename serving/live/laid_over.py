@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from recsys.arrivals import Arrival
 from recsys.circuit_breaker import PLAN
 from recsys.fatigue import REST_DAYS, WEEK
 from recsys.gates import SHARE_COOL_DOWN_DAYS
+from recsys.ids import IdList
 from recsys.live import DAY_US, Changes, OwnerNow, model_now, shared_at
-from recsys.model import Model
+from recsys.model import UNKNOWN_STOCK, Model
+from recsys.signal_reasons import MIN_CIRCLE_MEMBERS
+from recsys.value import NO_UNIT, UNITS
 from serving.live.facts import Change, Facts, OfferSeen
 
 SAID_DAYS = 30  # so long a word of hers closes what she said it of
@@ -18,8 +22,11 @@ TIMES_DAYS = (1, REST_DAYS, WEEK, SHARE_COOL_DOWN_DAYS)  # after a share, someth
 class LaidOver:
     """One snapshot with what happened since; `model` is replaced when stock, prices or blocks change."""
 
-    def __init__(self, snapshot_id: str, plain: Model, facts: Facts, now_us: int) -> None:
+    def __init__(
+        self, snapshot_id: str, plain: Model, facts: Facts, now_us: int, suppliers: IdList | None = None
+    ) -> None:
         self.snapshot_id = snapshot_id
+        self._suppliers = suppliers
         self.plain = plain
         self.model = plain
         self.since_us = plain.as_of_us or 0
@@ -80,7 +87,47 @@ class LaidOver:
         }
         for found in (own, circle, members, shared, said):
             found.pop(-1, None)
-        return OwnerNow(now_us, own, circle, members, shared, said, shares_a_day)
+        arrivals = self.model.arrivals.by_id
+        return OwnerNow(
+            now_us, own, circle, members, shared, said, shares_a_day,
+            {name: time for name, time in facts.shares.get(owner_id, {}).items() if name in arrivals},
+            frozenset(
+                name for name, (time_us, _, _) in facts.said.get(owner_id, {}).items()
+                if name in arrivals and time_us > now_us - SAID_DAYS * DAY_US
+            ),
+            frozenset(
+                line.product_id for name in own_ids for line in facts.orders.get(name, ())
+                if line.product_id in arrivals
+            ),
+        )  # fmt: skip
+
+    def groups_short(self, owner_id: str, now_us: int) -> dict[str, tuple[int, int]]:
+        """Product → (members required, end in µs) of an open group of hers that lacks one member."""
+        found: dict[str, tuple[int, int]] = {}
+        view, row = self.plain.signals.one_short, self.plain.people.owners.row(owner_id)
+        if view is not None and row >= 0:
+            span, names = view.span(row), self.plain.products.ids.take(view.row(row)[0])
+            required, ends = (view.extra[name][span].tolist() for name in ("required", "expire_time"))
+            known = zip(names, required, ends, strict=True)
+            found = {name: (n, ends_us) for name, n, ends_us in known if ends_us > now_us}
+        for name, short in self._facts.groups.short_of(self._own_members(owner_id), now_us).items():
+            found.pop(name, None)
+            if short is not None:
+                found[name] = short
+        return found
+
+    def rebuy_due(self, owner_id: str, bought: Mapping[int, float]) -> dict[int, int]:
+        """Product row → people of her circle who may be running out of it, the likeliest first.
+
+        `bought`: what somebody of her circle ordered since; nothing is said of that until the next snapshot.
+        """
+        view, row = self.plain.signals.rebuy_circle, self.plain.people.owners.row(owner_id)
+        if view is None or row < 0:
+            return {}
+        rows, chances = view.row(row)
+        n_members = view.extra["n_members"][view.span(row)].tolist()
+        known = sorted(zip((-chances).tolist(), rows.tolist(), n_members, strict=True))
+        return {at: n for _, at, n in known if n >= MIN_CIRCLE_MEMBERS and at not in bought}
 
     def holds_until_us(self, owner_id: str, now_us: int) -> int | None:
         """When a reply given now changes by the passing of time alone; None: never."""
@@ -109,20 +156,44 @@ class LaidOver:
         prices: dict[str, int] = {}
         self._next_price_us = None
         for name, offers in facts.offers.items():
-            if (offer := self._holding(offers, now_us)) is not None and self._is_comparable(name, offer):
+            offer = self._holding(offers, now_us, since)
+            if offer is not None and self._is_comparable(name, offer):
                 prices[name] = offer.price_minor
         oldest = max(since, now_us - PLAN.days * DAY_US)
         bad = {name: sum(time > oldest for time in found.values()) for name, found in facts.bad.items()}
-        return Changes(self._by_row(stock), self._by_row(prices), self._by_row(_positive(bad)))
+        return Changes(
+            self._by_row(stock), self._by_row(prices), self._by_row(_positive(bad)),
+            tuple(self._arrivals(now_us, bad)),
+        )  # fmt: skip
 
-    def _holding(self, offers: list[OfferSeen], now_us: int) -> OfferSeen | None:
-        """The newest offer since the snapshot that holds now; notes when the next one begins or ends."""
+    def _arrivals(self, now_us: int, bad: Mapping[str, int]) -> Iterator[Arrival]:
+        """The products that the snapshot does not know and that have a price now."""
+        facts = self._facts
+        for name in sorted(facts.products):
+            row, offers = facts.products[name], facts.offers.get(name, [])
+            if self._product_row(name) >= 0 or (offer := self._holding(offers, now_us, -1)) is None:
+                continue
+            begins_us = row.get("available_time", now_us)
+            if begins_us > now_us:
+                self._next_price_us = min(begins_us, self._next_price_us or begins_us)
+                continue
+            supplier = -1 if self._suppliers is None else self._suppliers.row(row.get("supplier_id", ""))
+            unit = row.get("unit_measure")
+            yield Arrival(
+                name, row["title"], row["category"], offer.price_minor, offer.currency, supplier,
+                row.get("unit_quantity") or 1.0, UNITS.index(unit) if unit in UNITS else NO_UNIT,
+                facts.stock.get(name, (0, UNKNOWN_STOCK))[1], bad.get(name, 0), offer.public_price_minor,
+                offer.commission_rate,
+            )  # fmt: skip
+
+    def _holding(self, offers: list[OfferSeen], now_us: int, since_us: int) -> OfferSeen | None:
+        """The newest offer after a moment that holds now; notes when the next one begins or ends."""
         found = None
         for offer in offers:
             for moment in (offer.time_us, offer.expire_us):
                 if moment is not None and moment > now_us:
                     self._next_price_us = min(moment, self._next_price_us or moment)
-            if self.since_us < offer.time_us <= now_us and (offer.expire_us or now_us + 1) > now_us:
+            if since_us < offer.time_us <= now_us and (offer.expire_us or now_us + 1) > now_us:
                 found = offer
         return found
 

@@ -55,7 +55,7 @@ def card_of(pick: Pick, model: Model | None, words: Words) -> Card:
         price=None if offer is None else words.money(offer.price_minor, currency),
         unit_price=None if value is None or not currency else _unit_price(value, row, currency, words),
         badge=_badge(pick.good_value, words),
-        value=value_line(pick.value_score, words),
+        value=value_line(pick, words),
         quality=None if known is None else _quality(known, row, words),
         price_line=None if value is None or offer is None else _price_line(value, row, offer, words),
         reasons=tuple(reason_line(reason, words) for reason in pick.reasons),
@@ -70,11 +70,17 @@ def tone_of(category: str) -> int:
     return zlib.crc32(category.split(SEPARATOR)[0].encode()) % N_TONES
 
 
-def value_line(value_score: float | None, words: Words) -> str | None:
-    """That it is better value than so many of 100 like it; only where that is most of them."""
-    if value_score is None or value_score < 0.5:
+def value_line(pick: Pick, words: Words) -> str | None:
+    """That it is better value than so many of 100 like it, or is expected to be; only where that is most."""
+    if pick.value_score is None or pick.value_score < 0.5:
         return None
-    return words.say("card.value", n=int(value_score * 100))
+    n = int(pick.value_score * 100)
+    return words.say("card.value", n=n) if has_orders(pick) else words.say("card.value_expected", n=n)
+
+
+def has_orders(pick: Pick) -> bool:
+    """Whether orders of its own tell of its quality; else its value is what products like it let expect."""
+    return bool((pick.good_value or {}).get("n_mature"))
 
 
 def reason_line(reason: Reason, words: Words) -> str:

@@ -24,7 +24,8 @@ def results_told(
     earned = earnings_of(rows, model, micros(now))
     by_state = {"pending": earned.pending, "settled": earned.settled, "taken_back": earned.taken_back}
     return {
-        "lead": words.say("results.lead", **counts), "weeks": _weeks(rows, words, now),
+        "lead": words.say("results.lead", **counts), "credit_days": rows.credit.days,
+        "weeks": _weeks(rows, words, now),
         "shares": [_share(share, model, words) for share in found["shares"]],
         "earnings": [
             (words.say(f"results.{state}"), " + ".join(words.money(n, name) for name, n in amounts.items()))
@@ -49,4 +50,6 @@ def _share(share: Mapping[str, Any], model: Model | None, words: Words) -> dict[
     if expected is not None:
         told = words.say("results.expected_range", low=int(expected["low"]), high=int(expected["high"]))
     title = share["product_id"] if model is None or row < 0 else model.products.titles[row]
+    if model is not None and (new := model.arrivals.by_id.get(share["product_id"])) is not None:
+        title = new.arrival.title
     return {**share, "title": title, "time": words.moment(share["share_time"]), "expected": told}

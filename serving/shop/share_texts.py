@@ -54,7 +54,7 @@ def _facts(pick: Pick, low_30_minor: float | None, words: Words) -> list[str]:
     found = []
     value = pick.good_value or {}
     score, rate, n_lines = value.get("value_score"), value.get("return_rate"), value.get("n_mature")
-    if isinstance(score, float) and score >= 0.5:
+    if isinstance(score, float) and score >= 0.5 and n_lines:  # what is only expected is nothing to claim
         found.append(words.say("copy.value", n=int(score * 100)))
     if (
         isinstance(rate, float)

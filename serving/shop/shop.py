@@ -47,11 +47,9 @@ class Shop:
     clock: Callable[[], datetime]
     make_id: Callable[[], str]
 
-    def words_for(self, request: Request) -> Words:
-        """The words of whoever looks."""
-        chosen = request.cookies.get(COOKIE)
-        language = language_for(chosen, request.headers.get("accept-language"))
-        return Words(language, ZoneInfo(self.service.settings.time_zone))
+    def words_for(self, request: Request, chosen: str | None = None) -> Words:
+        """The words of whoever looks, in the language that was chosen, here or before."""
+        return words_of(self.service, request, chosen or request.cookies.get(COOKIE))
 
     def model(self) -> Model | None:
         """The serving model as things are now; None where a snapshot has none."""
@@ -72,6 +70,12 @@ class Shop:
             "now": words.moment(self.clock()),
         }  # fmt: skip
         return html(template, words, {**shared, **told})
+
+
+def words_of(service: Service, request: Request, chosen: str | None) -> Words:
+    """The words of the chosen language, else of the one that the request asks for."""
+    language = language_for(chosen, request.headers.get("accept-language"))
+    return Words(language, ZoneInfo(service.settings.time_zone))
 
 
 def html(template: str, words: Words, told: Mapping[str, Any], status: int = 200) -> Response:

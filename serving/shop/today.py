@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 from typing import Any
 
 import numpy as np
 
+from features.row_check import EPOCH, MICROSECOND
 from recsys.domain import Pick, Query, Reply
 from recsys.live import DAY_US
 from recsys.model import Model
@@ -21,6 +22,9 @@ N_READY = 20  # picks worked out, so that "another one" has some
 N_SHOWN = 5
 N_CHOICES = 12  # categories that a new owner may choose from
 LAST_FEW = 5
+N_RUNNING_OUT = (
+    1  # of what her circle may be running out of: more would push her list off a phone's first view
+)
 ALERT_DAYS = 30
 REASONS_FOR_NONE = ("fatigue", "no_good_value", "category_rests")
 
@@ -61,13 +65,34 @@ def choices_for(model: Model | None) -> list[str]:
 
 
 def alerts_for(service: Service, served: Served, owner_id: str, words: Words) -> list[str]:
-    """What changed with products that she shared in the last 30 days, the most urgent first."""
+    """What changed with what she shared in 30 days, groups that lack one, what her circle runs out of.
+
+    The most urgent first.
+    """
     live = service.live
     model = live.model_of(served)
     if model is None:
         return []
     shared = live.shared_since(served, owner_id, live.now_us() - ALERT_DAYS * DAY_US)
-    return [text for _, text in sorted(alert for row in shared for alert in _alerts_of(model, row, words))]
+    found = [alert for row in shared for alert in _alerts_of(model, row, words)]
+    for product_id, (required, ends_us) in live.groups_short(served, owner_id).items():
+        if (title := _open_title(model, product_id)) is not None:
+            ends = words.moment(EPOCH + ends_us * MICROSECOND)
+            found.append((1, words.say("alert.one_short", title=title, required=required, time=ends)))
+    due = (row for row in live.rebuy_due(served, owner_id).items() if row[0] not in shared)
+    named = ((_open_title(model, model.products.ids[row]), n) for row, n in due)
+    running_out = islice(((title, n) for title, n in named if title is not None), N_RUNNING_OUT)
+    told = [words.say("alert.rebuy_due", title=title, n_members=n) for title, n in running_out]
+    return [text for _, text in sorted(found)] + told
+
+
+def _open_title(model: Model, product_id: str) -> str | None:
+    """The title of a product that she may share now; None where a gate closes it for everybody."""
+    row = model.products.ids.row(product_id)
+    if row < 0:
+        return None
+    closed = any(bool(gate[row]) for gate in model.standing("circle").gates.values())
+    return None if closed else model.products.titles[row]
 
 
 def _alerts_of(model: Model, row: int, words: Words) -> list[tuple[int, str]]:

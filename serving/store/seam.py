@@ -46,11 +46,15 @@ class StoreRow:
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """A row as it lies in the store. `seq` grows with every row in the order in which rows became visible."""
+    """A row as it lies in the store. `seq` grows with every row in the order in which rows became visible.
+
+    `received_time`: microseconds since 1970 by the receiver; 0 where it was not asked for.
+    """
 
     seq: int
     table_name: str
     content: str
+    received_time: int = 0
 
 
 @dataclass(frozen=True, slots=True)

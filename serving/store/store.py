@@ -53,8 +53,8 @@ class Store:
         A row that an erasure changed comes again under a new seq.
         """
         columns = contract_rows.c
-        query = select(columns.seq, columns.table_name, columns.content).where(columns.seq > seq)
-        return self._rows(query, limit)
+        query = select(columns.seq, columns.table_name, columns.content, columns.received_time)
+        return self._rows(query.where(columns.seq > seq), limit)
 
     def rows_of_owner(self, owner_id: str, after: int = 0, limit: int = 1000) -> list[StoredRow]:
         """Rows of one owner with a larger seq; where the database can, it guards the others itself."""
@@ -126,10 +126,13 @@ class Store:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _rows(self, query: Select[int, str, str], limit: int, owner_id: str | None = None) -> list[StoredRow]:
+    def _rows(
+        self, query: Select[int, str, str] | Select[int, str, str, int], limit: int,
+        owner_id: str | None = None,
+    ) -> list[StoredRow]:  # fmt: skip
         query = query.order_by(contract_rows.c.seq).limit(min(limit, N_ROWS_MAX))
         with self.reading(owner_id) as connection:
-            return [StoredRow(seq, name, content) for seq, name, content in connection.execute(query)]
+            return [StoredRow(*row) for row in connection.execute(query)]
 
     def _read_salt(self) -> bytes:
         query = select(store_settings.c.value).where(store_settings.c.name == "salt")

@@ -39,6 +39,10 @@ def test_the_whole_way_from_list_to_results(
         picture(page, pictures, f"picks-{language}-{size}")
         shared = first_title(page)
         page.locator(".card a.main").first.click()
+        whom = page.locator("details.whom")
+        assert whom.locator("li").count() >= 1 and not whom.locator("li").first.is_visible()
+        whom.locator("summary").click()
+        expect(whom.locator("li").first).to_be_visible()
         picture(page, pictures, f"sheet-{language}-{size}")
         page.locator("input[value=group]").check()
         page.locator("form.sheet button").click()
@@ -247,3 +251,36 @@ def test_it_can_be_put_on_the_first_screen(browser: Browser, shop: ShopServer) -
         assert manifest["start_url"] == f"/shop/{shop.owners[14]}" and manifest["display"] == "standalone"
         for icon in manifest["icons"]:
             assert page.request.get(shop.address + icon["src"]).headers["content-type"] == "image/png"
+
+
+def test_a_new_product_shows_on_her_page_without_a_training(
+    browser: Browser, shop: ShopServer, pictures: Path | None
+) -> None:
+    owner_id = shop.owners[-1]
+    first = shop.call("GET", f"/v1/owners/{owner_id}/recommend?n=1")["picks"][0]
+    moment = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+    value = shop.call("GET", f"/v1/products/{first['product']['product_id']}/good-value")["arithmetic"]
+    new = {
+        "table": "products", "product_id": "new-1", "title": "新到 Newcomer", "unit_measure": value["unit"],
+        "category": first["product"]["category"], "unit_quantity": value["quantity"],
+    }  # fmt: skip
+    price = {"price_minor": first["offer"]["price_minor"] // 2, "currency": first["offer"]["currency"]}
+    offer = {"table": "offers", "product_id": "new-1", "effective_time": moment, **price}
+    shop.call("POST", "/v1/events", {"events": [new, offer]})
+    with opened(browser, locale="zh-TW", size="phone") as page:
+        page.goto(shop.link(owner_id))
+        for _ in range(100):
+            picks = shop.call("GET", f"/v1/owners/{owner_id}/recommend?n=20")["picks"]
+            at = {pick["product"]["product_id"]: pick["position"] for pick in picks}.get("new-1")
+            if at is not None:
+                break
+            page.wait_for_timeout(50)
+        assert at is not None
+        page.goto(f"{shop.page_of(owner_id)}?start={at - 1}")
+        card = page.locator(".card").first
+        expect(card).to_contain_text("Newcomer")
+        expect(card).to_contain_text("新到商品")
+        picture(page, pictures, "new-product")
+        card.get_by_role("link").nth(1).click()
+        expect(page.locator("main")).to_contain_text("沒有訂單的商品的預期")
+        picture(page, pictures, "new-product-why")

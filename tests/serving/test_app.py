@@ -135,7 +135,10 @@ def test_readiness_names_the_snapshot_and_warns_of_a_damaged_candidate(app: Fast
     caller = Caller(app)
     calm = caller.get("/readyz").json()
     ReadyBody.model_validate(calm, strict=True)
-    assert calm == {"ready": True, "snapshot_id": "one", "as_of": "2026-03-01T08:00:00Z", "warnings": []}
+    assert calm == {
+        "ready": True, "snapshot_id": "one", "as_of": "2026-03-01T08:00:00Z", "warnings": [],
+        "live_lag_s": None, "live_read_age_s": None,
+    }  # fmt: skip
     write_fake(registry, "three", "{")
     promote(registry, "three")
     service_of(app).keeper.refresh()
@@ -177,6 +180,7 @@ def test_the_openapi_document_describes_every_parameter_and_body(caller: Caller)
         "/v1/owners/{owner_id}/recommend", "/v1/owners/{owner_id}/rank",
         "/v1/owners/{owner_id}/token", "/v1/owners/{owner_id}/results", "/v1/owners/{owner_id}/feedback",
             "/v1/snapshots", "/v1/snapshots/rollback", "/v1/snapshots/{snapshot_id}/promote",
+            "/v1/owners/{owner_id}/products/{product_id}/audience",
             "/v1/owners/{owner_id}/circle", "/v1/products/{product_id}/similar",
             "/v1/shares", "/s/{share_link_id}",
         "/v1/products/{product_id}/good-value", "/v1/suppliers/{supplier_id}/insights", "/v1/demand",

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from html import unescape
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from asgi_caller import Answer, Caller
+from asgi_caller import JSON, Answer, Caller
+from callers.callers_town import make_town
 from fake_snapshots import make_registry, open_fake
 from fastapi import FastAPI
 
 from recsys.errors import ConfigError
 from serving.app import create_app
+from serving.replies import ShareBody
 from serving.routes_shares import new_link
 from serving.service import Service
 from serving.settings import Settings, settings_from
@@ -37,6 +40,13 @@ def caller(tmp_path: Path) -> Iterator[Caller]:
     service.store.refresh()
     yield Caller(made)
     service.store.close()
+
+
+@pytest.fixture
+def shop(caller: Caller) -> Caller:
+    """The same with a snapshot that serves."""
+    service_of(caller).keeper.refresh()
+    return caller
 
 
 def service_of(caller: Caller) -> Service:
@@ -64,7 +74,8 @@ def follow(caller: Caller, share_id: str) -> Answer:
 def test_a_share_is_kept_and_its_link_leads_to_the_storefront_and_nowhere_else(caller: Caller) -> None:
     answer = caller.post("/v1/shares", SHARE)
     assert answer.status == 201
-    assert answer.json() == {"share_id": "id-0", "share_time": "2026-03-01T08:00:00Z", "link": "/s/id-0"}
+    body = answer.json()
+    assert (body["share_id"], body["share_time"], body["link"]) == ("id-0", "2026-03-01T08:00:00Z", "/s/id-0")
     led = follow(caller, "id-0")
     assert (led.status, led.headers["location"]) == (302, "https://shop.example/p/p%2F1?share=id-0")
     assert led.headers["referrer-policy"] == "no-referrer"
@@ -157,3 +168,37 @@ def test_a_storefront_that_would_lead_anywhere_is_refused(storefront: str) -> No
 
 def test_links_are_not_guessed() -> None:
     assert len({new_link() for _ in range(1000)}) == 1000 and len(new_link()) == 24
+
+
+def test_a_share_comes_with_words_in_the_language_asked_for_and_a_poster(shop: Caller) -> None:
+    body = shop.post("/v1/shares", SHARE | {"language": "zh_Hant"}).json()
+    ShareBody.model_validate(body)
+    assert len(set(body["texts"])) == 3 and all("廣告" in text for text in body["texts"])
+    assert body["poster"] == "/shop/w-1/poster?share_id=id-0&language=zh_Hant"
+    poster = shop.get(body["poster"])
+    assert poster.headers["content-type"] == "image/png" and poster.body.startswith(b"\x89PNG")
+    assert "廣告" in shop.get(body["poster"] + "&format=svg").body.decode()
+    other = shop.send(
+        "POST", "/v1/shares", [json.dumps(SHARE).encode()], [JSON, ("accept-language", "zh-CN,zh;q=0.9")]
+    ).json()
+    assert all("广告" in text for text in other["texts"]) and other["poster"].endswith("language=zh_Hans")
+    assert shop.post("/v1/shares", SHARE | {"language": "tlh"}).status == 422
+
+
+def test_her_page_and_the_call_offer_the_same_words(shop: Caller) -> None:
+    body = shop.post("/v1/shares", SHARE | {"language": "en"}).json()
+    page = shop.send("GET", "/shop/w-1/shared?share_id=id-0", headers=[("accept-language", "en")])
+    assert body["texts"] and all(text in unescape(page.body.decode()) for text in body["texts"])
+
+
+def test_without_a_snapshot_a_share_is_kept_and_nothing_is_said_of_its_product(caller: Caller) -> None:
+    answer = caller.post("/v1/shares", SHARE)
+    assert (answer.status, answer.json()["texts"], answer.json()["poster"]) == (201, [], None)
+
+
+def test_a_poster_opens_for_the_same_callers_as_the_share(tmp_path: Path) -> None:
+    town = make_town(tmp_path)
+    sent = json.dumps({"owner_id": "owner/A", "product_id": "p1"}).encode()
+    body = town.send("owner key A", "POST", "/v1/shares", sent).json()
+    opened = {who for who in town.headers if town.send(who, "GET", body["poster"]).status == 200}
+    assert opened == {"storefront", "token A", "owner key A", "session A"}

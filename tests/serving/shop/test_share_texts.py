@@ -58,7 +58,8 @@ def test_what_is_not_known_or_not_good_is_not_said() -> None:
     )  # fmt: skip
     few = {"value_score": None, "return_rate": 0.01, "n_mature": 3}
     young = replace(PICK, value_score=None, good_value=few, reasons=())
-    for pick in (plain, poor, young):
+    expected = replace(PICK, good_value={"value_score": 0.83, "return_rate": 0.03, "n_mature": 0}, reasons=())
+    for pick in (plain, poor, young, expected):
         for owner in range(30):
             for text in share_texts(pick, 1500.0, f"owner-{owner}", 1, words("en")):
                 assert figures(text) == {"800", "19.90"}

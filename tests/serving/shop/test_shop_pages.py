@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
 
+import numpy as np
 import pytest
 from asgi_caller import Answer
-from live_service import NOON, LiveService, live_service, offer, order, stock
+from live_service import NOON, LiveService, live_service, offer, order, stock, write_live_snapshot
+from small_model import World, csr_view
+from small_model import town as town_world
+from valued_model import valued_model
 
+from recsys.pointer import promote
+from recsys.signals import Signals
+from serving.live import audience_now
+from serving.shop import for_whom
 from serving.store.opening import open_store
 
 FORM = ("content-type", "application/x-www-form-urlencoded")
@@ -180,9 +189,7 @@ def test_alerts_tell_what_changed_with_what_she_shared(town: LiveService) -> Non
         *({"table": "complaints", "complaint_id": f"c{i}", "complaint_time": NOON.isoformat(),
            "product_id": "k1", "order_id": f"x{i}"} for i in range(12)),
     )  # fmt: skip
-    alerts = re.search('<section class="alerts".*?</section>', page(town, "/shop/o-noodles"), re.S)
-    assert alerts is not None
-    told = re.findall("<li>(.*?)</li>", alerts[0])
+    told = alerts(town)
     assert told[0].startswith("Title of k1 went badly") and "Title of n1 is sold out." in told
     assert "Title of n2: only 3 left." in told
     assert any("now costs CN¥9.00. It was CN¥8.00" in text for text in told)
@@ -223,3 +230,108 @@ def test_her_words_and_interests_are_erased_with_no_trace_in_an_export(
     town.share("n2")
     with open_store(f"sqlite:///{tmp_path}/store.db") as store:
         assert set(export_store(store, tmp_path / "out").n_rows) == {"shares"}
+
+
+def crowded() -> World:
+    """The town with a circle of twelve, of whom nobody came to her yet."""
+    world = town_world()
+    return replace(world, circle={**world.circle, "o-crowd": [f"x{n:02}" for n in range(12)]})
+
+
+@pytest.fixture
+def crowd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveService]:
+    monkeypatch.setattr(audience_now, "QUICK_S", 1e9)  # a slow machine must not change what is known
+    with live_service(tmp_path, crowded()) as found:
+        yield found
+
+
+def came(town: LiveService, *members: str, owner_id: str) -> None:
+    """These members bought kitchenware through her, half an hour ago."""
+    at = NOON - timedelta(minutes=30)
+    town.tell(*(order(f"o-{member}", member, "k1", at, owner_id=owner_id) for member in members))
+
+
+def whom(text: str) -> list[str]:
+    found = re.search('<details class="whom">(.*?)</details>', text, re.DOTALL)
+    return [] if found is None else re.findall("<strong>(.*?)</strong>", found[1])
+
+
+def test_the_sheet_names_people_whom_she_knows_and_nothing_of_what_they_bought(crowd: LiveService) -> None:
+    sheet = "/shop/o-crowd/sheet?product_id=n1"
+    assert whom(page(crowd, sheet)) == []
+    came(crowd, "x07", "x03", owner_id="o-crowd")
+    text = page(crowd, sheet)
+    assert whom(text) == ["x03", "x07"] and "came to your shares before" in text
+    assert "k1" not in text and "Kitchen" not in text
+
+
+def test_of_a_circle_of_fewer_than_ten_nobody_is_named(town: LiveService) -> None:
+    came(town, "m0", "m1", owner_id="o-noodles")
+    assert whom(page(town, "/shop/o-noodles/sheet?product_id=n1")) == []
+
+
+def test_red_control_without_the_least_circle_they_would_be_named(
+    town: LiveService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(for_whom, "LEAST_MEMBERS", 1)
+    monkeypatch.setattr(audience_now, "QUICK_S", 1e9)
+    came(town, "m0", "m1", owner_id="o-noodles")
+    assert whom(page(town, "/shop/o-noodles/sheet?product_id=n1")) == ["m0", "m1"]
+
+
+def alerts(town: LiveService) -> list[str]:
+    found = re.search('<section class="alerts".*?</section>', page(town, "/shop/o-noodles"), re.S)
+    return [] if found is None else re.findall("<li>(.*?)</li>", found[0])
+
+
+def group(group_id: str, product_id: str, required: int, **more: object) -> dict[str, object]:
+    return {
+        "table": "group_buys", "group_buy_id": group_id, "product_id": product_id, "required_count": required,
+        "initiator_id": "o-noodles", "open_time": (NOON - timedelta(hours=1)).isoformat(), **more,
+    }  # fmt: skip
+
+
+def join(group_id: str, member_id: str) -> dict[str, object]:
+    at = (NOON - timedelta(minutes=1)).isoformat()
+    return {"table": "group_buy_joins", "group_buy_id": group_id, "member_id": member_id, "join_time": at}
+
+
+def test_a_group_of_hers_that_lacks_one_is_told_until_it_is_full_or_over(town: LiveService) -> None:
+    town.tell(group("g1", "n1", 3), join("g1", "m0"))
+    assert alerts(town) == []
+    town.tell(join("g1", "m1"))
+    (told,) = alerts(town)
+    assert told.startswith("Your group of 3 for Title of n1 lacks one person. It ends 3/2/26")
+    town.tell(join("g1", "m2"))
+    assert alerts(town) == []
+    town.tell(
+        group("g2", "n2", 2), join("g2", "m0"), group("g3", "n3", 2, initiator_id="m9"), join("g3", "m0")
+    )
+    assert len(alerts(town)) == 1
+    town.later(days=1)
+    assert alerts(town) == []
+
+
+def test_of_a_group_for_what_is_sold_out_nothing_is_told(town: LiveService) -> None:
+    town.tell(group("g1", "n1", 2), join("g1", "m0"))
+    assert len(alerts(town)) == 1
+    town.tell(stock("n1", 0))
+    assert alerts(town) == []
+
+
+def test_what_her_circle_may_be_running_out_of_is_told_until_somebody_ordered_it(tmp_path: Path) -> None:
+    model = valued_model(town_world())
+    ids, owner = model.products.ids, model.people.owners.row("o-noodles")
+    n_members = {(owner, ids.row("n1")): 3, (owner, ids.row("n2")): 1, (owner, ids.row("n3")): 2}
+    chances = {cell: 0.5 + 0.1 * n for cell, n in n_members.items()}
+    due = csr_view(chances, (len(model.people.owners), len(ids)), n_members=(n_members, np.int32))
+    write_live_snapshot(replace(model, signals=Signals(rebuy_circle=due)), tmp_path / "registry" / "one")
+    promote(tmp_path / "registry", "one")
+    with live_service(tmp_path) as found:
+        (three,) = alerts(found)  # the likeliest
+        assert three == "3 people of your circle bought Title of n1 and may be running out of it about now."
+        found.tell(order("x1", "m0", "n1", NOON))
+        (two,) = alerts(found)
+        assert two.startswith("2 people of your circle bought Title of n3")
+        found.share("n3")
+        assert alerts(found) == []  # n2: one person alone could be known by it
