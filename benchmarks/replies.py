@@ -1,17 +1,19 @@
 """Replies per second over HTTP, one worker: kept and cold ones, beside a bare route with the same bytes.
 
-    python benchmarks/replies.py SNAPSHOT [--seconds 5] [--owners 500]
+    python benchmarks/replies.py SNAPSHOT [--seconds 5] [--owners 500] [--with-store]
 
 Three servers take their turn on loopback, each a process of its own, asked over 16 connections that stay
 open: a FastAPI route that returns bytes from memory (what the stack can do), the service asked for the same
 owners again and again (kept replies), and the service asked for owners it was never asked for. Prints replies
-per second and their ratio to the bare route of the same run.
+per second and their ratio to the bare route of the same run. With --with-store the service has an
+empty SQLite store and the live state over it.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from itertools import cycle
 from pathlib import Path
 from urllib.parse import quote
@@ -29,6 +31,7 @@ def main() -> None:
     parser.add_argument("snapshot", type=Path)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--owners", type=int, default=500)
+    parser.add_argument("--with-store", action="store_true")
     parser.add_argument("--serve-bare", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.serve_bare:
@@ -42,12 +45,15 @@ def main() -> None:
     kept, cold = requests[: asked.owners], requests[asked.owners :]
     bare_route = [__file__, str(asked.snapshot), "--serve-bare"]
     service = ["-c", COMMAND, "serve", "--snapshots", str(asked.snapshot), "--port", "0"]
-    bare = measured(bare_route, cycle(kept), asked.seconds)
-    rows = [
-        ("bare route", bare),
-        ("kept replies", measured(service, cycle(kept), asked.seconds)),
-        ("cold replies", measured(service, iter(cold), asked.seconds, warm_up=20)),
-    ]
+    with tempfile.TemporaryDirectory(prefix="sharepicks-replies-") as folder:
+        if asked.with_store:
+            service += ["--store", f"sqlite:///{folder}/store.db"]
+        bare = measured(bare_route, cycle(kept), asked.seconds)
+        rows = [
+            ("bare route", bare),
+            ("kept replies", measured(service, cycle(kept), asked.seconds)),
+            ("cold replies", measured(service, iter(cold), asked.seconds, warm_up=20)),
+        ]
     for name, rate in rows:
         sys.stdout.write(f"{name:14}{rate:10,.0f} requests/s   {rate / bare:.2f} of bare\n")
 

@@ -14,7 +14,9 @@ from typing import Any
 
 import orjson
 import psycopg
+from psycopg.abc import RV, PQGen
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, create_engine, event, text
 
 from recsys.errors import UsageError
@@ -23,9 +25,14 @@ from serving.store.seam import Outcome, StoreError, StoreRow, failed
 from serving.store.writing import COLUMNS, Key, values_of, write_rows
 
 CONNECT_WITHIN_S = 3
+LOOK_EVERY_S = 0.1  # while an answer is waited for: whether its time is over
 LOCK_WITHIN_S = 4
 WRITE_WITHIN_S = 4
 STATEMENT_WITHIN_S = 60  # of what is administrative, and of an export's longest question
+# The server keeps the bounds above by itself. Where it stands still, its kernel or a proxy keeps the
+# connection alive all the same; past these it is given up for a new one. None: never.
+ANSWER_WITHIN_S: float | None = LOCK_WITHIN_S + WRITE_WITHIN_S + 2
+SLOW_ANSWER_WITHIN_S = STATEMENT_WITHIN_S + 5
 # A server that is gone without a word is noticed by the network's own patience.
 PATIENCE: dict[str, Any] = {
     "connect_timeout": CONNECT_WITHIN_S,
@@ -84,14 +91,33 @@ def check_address(url: str) -> None:
         ) from None
 
 
-def connect(url: str, *, autocommit: bool = False) -> psycopg.Connection:
-    """A connection; StoreError, without the server's own words, when there is none to be had now."""
+class _Bounded(psycopg.Connection):
+    """A connection that is broken for good once the server has not answered for `within_s` seconds."""
+
+    within_s: float | None = None
+
+    def wait(self, gen: PQGen[RV], interval: float = LOOK_EVERY_S, timeout: float | None = None) -> RV:
+        """Wait for one answer; psycopg.OperationalError when it does not come in time."""
+        try:
+            return super().wait(gen, interval, self.within_s if timeout is None else timeout)
+        except psycopg.OperationalError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:  # else rolling back would wait too
+                self.pgconn.finish()
+            raise
+
+
+def connect(url: str, within_s: float | None, *, autocommit: bool = False) -> psycopg.Connection:
+    """A connection whose every answer comes within that time, or breaks it.
+
+    StoreError, without the server's own words, when there is none to be had now.
+    """
     try:
-        connection = psycopg.connect(url, autocommit=autocommit, **PATIENCE)
+        connection = _Bounded.connect(url, autocommit=autocommit, **PATIENCE)
     except psycopg.Error:
         raise StoreError(
             "the store's server cannot be reached, or refuses this name, password or database"
         ) from None
+    connection.within_s = within_s
     # whatever the server's default is: who got the write lock must see what was committed while it waited
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     return connection
@@ -100,8 +126,8 @@ def connect(url: str, *, autocommit: bool = False) -> psycopg.Connection:
 def postgres_engine(url: str) -> Engine:
     """An engine for all but the hot path; its transactions see every row, or one owner's when told so."""
     engine = create_engine(
-        "postgresql+psycopg://", creator=partial(connect, url), pool_pre_ping=True, pool_size=4,
-        pool_timeout=LOCK_WITHIN_S,
+        "postgresql+psycopg://", creator=partial(connect, url, SLOW_ANSWER_WITHIN_S), pool_pre_ping=True,
+        pool_size=4, pool_timeout=LOCK_WITHIN_S,
     )  # fmt: skip
     weakref.finalize(engine, engine.pool.dispose)  # at exit, where nobody disposed of it before
 
@@ -133,7 +159,7 @@ class PostgresWriter:
 
     def __init__(self, url: str, salt: bytes) -> None:
         self._erased = ErasedIds(salt)
-        self._connection = connect(url, autocommit=True)
+        self._connection = connect(url, ANSWER_WITHIN_S, autocommit=True)
 
     def write(self, rows: Sequence[StoreRow]) -> list[Outcome]:
         """See `RowWriter`."""

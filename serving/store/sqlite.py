@@ -20,6 +20,7 @@ PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "cache_si
 
 INSERT = f"INSERT INTO contract_rows ({', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 EXISTING = "SELECT content FROM contract_rows WHERE table_name = ? AND row_key = ?"
+GONE = "the store's file or its log is not the one that was opened; put it back"
 ERASED_AFTER = "SELECT seq, id_hash FROM erased_ids WHERE seq > ? ORDER BY seq"
 
 
@@ -59,7 +60,9 @@ class SqliteWriter:
         try:
             self._connection = sqlite3.connect(file, timeout=BUSY_WITHIN_S, check_same_thread=False)
             set_up(self._connection)
-        except sqlite3.Error as error:
+            self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # now there is a log
+            self._file, self._files = file, _files_of(file)
+        except (sqlite3.Error, OSError) as error:
             raise failed(error) from error
 
     def write(self, rows: Sequence[StoreRow]) -> list[Outcome]:
@@ -69,7 +72,9 @@ class SqliteWriter:
             cursor.execute("BEGIN IMMEDIATE")
             outcomes = write_rows(_Rows(cursor), rows, self._erased)
             cursor.execute("COMMIT")
-        except sqlite3.Error as error:
+            if _files_of(self._file) != self._files:
+                raise StoreError(GONE)
+        except (sqlite3.Error, OSError) as error:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.rollback()
             raise failed(error) from error
@@ -80,6 +85,15 @@ class SqliteWriter:
     def close(self) -> None:
         """See `RowWriter`."""
         self._connection.close()
+
+
+def _files_of(file: Path) -> tuple[tuple[int, int], ...]:
+    """Which files stand under the names of the store and its log; OSError where one is missing.
+
+    SQLite writes on into files that were removed, and nobody would find what it wrote.
+    """
+    found = file.stat(), file.with_name(f"{file.name}-wal").stat()
+    return tuple((one.st_dev, one.st_ino) for one in found)
 
 
 class _Rows:
