@@ -166,7 +166,7 @@ def sample_of(model: Model, rng: np.random.Generator, n_owners: int) -> Sample:
     n_known = len(model.people.owners)
     rows = np.sort(rng.choice(n_known, min(n_owners, n_known), replace=False)).astype(np.int32)
     chunks = list(rank_many_of(model, rows, DEPTH, "circle", False))
-    if not chunks:
+    if not any(len(chunk.owner_row) for chunk in chunks):
         nothing = np.zeros(0, np.float32)
         return Sample(nothing.astype(np.int32), nothing.astype(np.int32), nothing, None, None)
     owner = np.concatenate([chunk.owner_row for chunk in chunks])

@@ -62,8 +62,8 @@ class Side:
     """One of the two snapshots with its lists.
 
     rows: its rows beside the dataset's. lists int32 (n_owners, 10) in the dataset's product rows, -1 where a
-    list ends before. flat: part of lists whose scores are all the same or no numbers. knows: how often each
-    operator, and each target's ranker, puts what a profile holds above a product drawn at random.
+    list ends before. flat: part of lists whose scores are all the same or no numbers. knows: how often the
+    operators in the mean, and each target's ranker, put what a profile holds above a product drawn at random.
     """
 
     snapshot: Snapshot
@@ -194,8 +194,9 @@ def _knows(model: Model, rows: RowMap) -> dict[str, float]:
         others = Pairs(owner, drawn.integers(0, model.n_products, len(owner), dtype=np.int32))
         table = [pair_features(scoring, pairs) for pairs in (theirs, others)]
         names = feature_names(model)
-        columns = {operator.name: names.index(operator.name) for operator in model.operators}
-        found |= {f"{name}, {target}": _above(*(one[:, at] for one in table)) for name, at in columns.items()}
+        columns = [names.index(operator.name) for operator in model.operators]
+        above = [_above(*(one[:, at] for one in table)) for at in columns]
+        found[f"operators in the mean, {target}"] = float(np.mean(above))  # one alone may well be weak
         ranker = model.rankers[target]
         found[f"ranker, {target}"] = _above(*(scores_among(ranker, names, one) for one in table))
     return found

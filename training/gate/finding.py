@@ -27,10 +27,10 @@ class Bounds:
     grown: float = 4.0  # against: times as many
     mix_moved: float = 0.25  # against: total variation of orders over top categories
     worse: float = 0.03  # against: part of NDCG@20 that may be lost even where the loss is sure
-    maybe_worse: float = 0.15  # against: part lost where it is not sure, from which on a person shall look
-    worse_in_slice: float = 0.25  # against: part of NDCG@20 of one slice of owners or products
+    maybe_worse: float = 0.3  # against: part lost where it is not sure, from which on a person shall look
+    worse_in_slice: float = 0.25  # against: part of NDCG@20 that one slice surely loses at least
     min_slice: int = 50  # owners of a slice that is looked at
-    popular_ahead: float = 0.15  # part of NDCG@20 by which popular may surely lead
+    popular_ahead: float = 0.25  # part of NDCG@20 by which popular may surely lead
     too_good: float = 1.8  # against: times the NDCG@20, surely: what follows was seen
     seen_better: float = 0.85  # of its twin's NDCG@20, that it reaches on what it has seen
     coverage: float = 0.5  # against: part of the products in any list
@@ -39,7 +39,7 @@ class Bounds:
     worth: float = 0.85  # against: part of the good value of the places
     short_lists: float = 0.05  # against: added to the part of owners with fewer than ten picks
     stays: float = 0.1  # against: part of the first ten places that stays
-    knows: float = 0.55  # how often what a profile holds stands above a product drawn at random
+    knows: float = 0.55  # how often a ranker, or operators in the mean, put what a profile holds above chance
     knows_less: float = 0.1  # against: how much less often
     flat_lists: float = 0.2  # part of the lists whose scores are all the same
     commission_band: float = 0.1  # the widest band that commission may decide in

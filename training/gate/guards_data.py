@@ -133,7 +133,7 @@ def _column_moved(seen: Evidence, name: str, column: str, a: Array, b: Array) ->
     if both.sum() < MIN_SCORED:
         return passed(name, f"too few products have a {column}")
     distance = float(np.abs(a[both] - b[both]).mean())
-    alike = 1.0 if np.ptp(b[both]) == 0 else float(np.nan_to_num(spearmanr(a[both], b[both]).statistic))
+    alike = _alike(a[both], b[both])
     if alike < seen.bounds.same_value or distance > seen.bounds.value_moved:
         return refused(
             name, f"its {column} agrees with what the outcomes give by a rank correlation of {alike:.2f} (at "
@@ -142,6 +142,13 @@ def _column_moved(seen: Evidence, name: str, column: str, a: Array, b: Array) ->
             "train it anew", correlation=alike, distance=distance,
         )  # fmt: skip
     return passed(name, f"{column} is as worked out anew")
+
+
+def _alike(a: Array, b: Array) -> float:
+    """Spearman's correlation; of a constant column 1 when both are, else 0."""
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float(np.ptp(a) == np.ptp(b))
+    return float(spearmanr(a, b).statistic)
 
 
 def same_blocked(seen: Evidence) -> Finding:
