@@ -85,17 +85,23 @@ def swap_under_load(registry: Path, n_swaps: int, *options: str) -> tuple[Load, 
         server.wait_until("/readyz", 200)
         serving = "s0"
         with under_load(server) as load:
+            wait_until_asked(server, load)  # else the first swap may come before the first question
             for n in range(1, n_swaps + 1):
                 damaged = n % 3 == 0
                 write_snapshot(registry, f"s{n}", damaged=damaged)
                 promote(registry, f"s{n}")
                 serving = serving if damaged else f"s{n}"
                 wait_until_seen(server, serving, f"s{n}" if damaged else None)
-                n_before = load.n_replies
-                while load.n_replies < n_before + 2 * N_CLIENTS and not load.wrong:
-                    server.get("/healthz")
+                wait_until_asked(server, load)
         code = server.stop()
     return load, code
+
+
+def wait_until_asked(server: ServerProcess, load: Load) -> None:
+    """Return when every client may have had a reply of what serves now."""
+    n_before = load.n_replies
+    while load.n_replies < n_before + 2 * N_CLIENTS and not load.wrong:
+        server.get("/healthz")
 
 
 def wait_until_seen(server: ServerProcess, serving: str, refused: str | None) -> None:
