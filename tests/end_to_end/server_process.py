@@ -62,6 +62,13 @@ def ask(connection: http.client.HTTPConnection, path: str) -> tuple[int, Any]:
     return reply.status, raw.decode()
 
 
+def workers_of(parent: int) -> list[int]:
+    """Ids of the server processes a parent started (not of Python's own resource tracker)."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    lines = {int(child): Path(f"/proc/{child}/cmdline").read_text() for child in children}
+    return [child for child, line in lines.items() if "spawn_main" in line]
+
+
 @contextlib.contextmanager
 def running(command: Sequence[str], log: Path) -> Iterator[ServerProcess]:
     """A server process whose first line of output names its address; always ended by its id."""

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from server_process import BOUND_S, SHAREPICKS, ServerProcess, ask, running
+from server_process import BOUND_S, SHAREPICKS, ServerProcess, ask, running, workers_of
 from tiny_snapshot import N_PRODUCTS, OWNER_ID, write_tiny_snapshot
 
 from recsys.pointer import promote
@@ -145,13 +145,6 @@ def test_workers_leave_when_their_parent_was_killed(registry: Registry, tmp_path
         while any(Path(f"/proc/{worker}").exists() for worker in workers):
             assert time.monotonic() < give_up, "a worker outlived its parent"
             time.sleep(0.05)
-
-
-def workers_of(parent: int) -> list[int]:
-    """Ids of the server processes a parent started (not of Python's own resource tracker)."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    lines = {int(child): Path(f"/proc/{child}/cmdline").read_text() for child in children}
-    return [child for child, line in lines.items() if "spawn_main" in line]
 
 
 def test_real_snapshots_swap_under_load_and_a_damaged_one_never_serves(
