@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from serving.errors import RETRY_AFTER, ServiceError
 
-MAX_WAITING = 64
+MAX_WAITING = 512
 MAX_WAIT_S = 1.0
 MAX_IN_FLIGHT = 512
 TURN_S = 0.005  # of work that requests may do in one turn of the loop; the last of them ends when it ends

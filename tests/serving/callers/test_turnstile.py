@@ -110,3 +110,9 @@ def test_requests_that_take_no_time_do_not_wait_for_one_another() -> None:
     """Nine pass a queue of four places: none of them stood in it. Held to whole turns, five would."""
     passed, order = all_at_once(Turnstile(max_waiting=4, max_wait_s=60, turn_s=60), ["a"] * 9)
     assert passed == [True] * 9 and order == ["a"] * 9
+
+
+def test_as_many_as_may_be_under_way_wait_and_none_is_sent_away() -> None:
+    """256 phones that ask at once: sending most of them away would cost as much as answering them."""
+    passed, _ = all_at_once(Turnstile(max_wait_s=60, turn_s=0), ["a", "b"] * 128)
+    assert passed == [True] * 256
