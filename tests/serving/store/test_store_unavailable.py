@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from fake_snapshots import make_registry, open_fake
 from store_rows import order
 
 from serving.app import create_app
+from serving.live.live import catch_up
 from serving.service import Service
 from serving.settings import Settings
 from serving.store import group_writer, sqlite
@@ -96,6 +98,8 @@ def test_a_store_that_was_not_there_at_the_start_is_found_later(tmp_path: Path) 
     folder.mkdir()
     service.store.refresh()
     assert send(caller, EVENT).status == 202
+    assert "could not be read lately" in caller.get("/readyz").json()["warnings"][0]
+    asyncio.run(catch_up(service.live, service.store.store, service.keeper))
     assert caller.get("/readyz").json()["warnings"] == []
     service.store.close()
 
