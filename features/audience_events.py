@@ -14,7 +14,7 @@ import numpy as np
 from features.arrays import Array
 from features.contract import EVENT_WEIGHTS, MAX_TEST_PRICE_MINOR, ORDER_WEIGHT, SHARE_WEIGHT
 from features.dataset import Dataset
-from features.engine import Engine
+from features.engine import DuckDBEngine, Engine
 from features.expressions import Expression
 from features.reading import read_table
 from features.window import Window
@@ -69,7 +69,7 @@ def window_events(window: Window) -> AudienceEvents:
 
 def named_events(dataset: Dataset, *, memory_limit_mb: int = 2000, threads: int = 1) -> AudienceEvents:
     """The events of a dataset by id, whichever of its tables are there; a catalogue is not needed."""
-    engine = Engine(memory_limit_mb=memory_limit_mb, threads=threads)
+    engine = DuckDBEngine(memory_limit_mb=memory_limit_mb, threads=threads)
     try:
         tables = []
         if "share_events" in dataset.tables:
@@ -96,7 +96,7 @@ def named_owner_members(dataset: Dataset) -> dict[str, str]:
     """owner_id → member_id where the dataset's owners table says it."""
     if "owners" not in dataset.tables:
         return {}
-    engine = Engine(memory_limit_mb=500, threads=1)
+    engine = DuckDBEngine(memory_limit_mb=500, threads=1)
     try:
         rows = read_table(engine, dataset, "owners").select("owner_id", "member_id")
         found = engine.fetch(rows.filter(rows.member_id.notnull()), ("owner_id", "member_id"))

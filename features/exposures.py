@@ -82,7 +82,7 @@ def _logged(window: Window, experiment: Experiment) -> dict[str, Array]:
     grouped = rows.group_by("owner_id", "experiment").agg(
         n=rows.count(), n_without=rows.propensity.isnull().sum(), first=rows.impression_time.min()
     )
-    found = grouped.to_pyarrow()
+    found = window.engine.arrow(grouped)
     texts = {name: np.array(found[name].to_pylist(), dtype=np.str_) for name in ("owner_id", "experiment")}
     counts = {name: found[name].to_numpy().astype(np.int64) for name in ("n", "n_without")}
     first = found["first"].to_numpy().astype("datetime64[us]").astype(np.int64)

@@ -10,13 +10,11 @@ from features.contract import TABLE_BY_NAME
 from features.dataset import Dataset
 from features.engine import Engine
 from features.known import TIME
-from features.tables import read_source, scan
 
 
 def columns_present(engine: Engine, dataset: Dataset) -> Mapping[str, frozenset[str]]:
     """Table → the columns its file has."""
-    connection = engine.backend.con
-    return {name: frozenset(read_source(connection, dataset, name).columns) for name in dataset.tables}
+    return engine.columns(dataset)
 
 
 def read_table(engine: Engine, dataset: Dataset, name: str, *, unique: bool = True) -> ibis.Table:
@@ -24,6 +22,6 @@ def read_table(engine: Engine, dataset: Dataset, name: str, *, unique: bool = Tr
 
     Rows of every time are in it. `unique` counts exact duplicates once.
     """
-    rows = scan(engine.backend, dataset, name, unique=unique)
+    rows = engine.scan(dataset, name, unique=unique)
     times = [column.name for column in TABLE_BY_NAME[name].columns if column.kind == "time"]
     return rows.mutate(**{time: rows[time].cast(TIME) for time in times})

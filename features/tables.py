@@ -287,28 +287,36 @@ def has_repeated_keys(connection: Connection, select: str, key: tuple[str, ...])
     return bool(found[0])
 
 
+def unique_select(connection: Connection, dataset: Dataset, table_name: str, *, unique: bool) -> str:
+    """A SELECT of one table of a checked dataset: the contract's columns in its order and its types.
+
+    Columns and tables that are absent come as typed NULLs and no rows; unknown columns are left out. `unique`
+    counts exact duplicates once: the keys are looked through now, and rows compared only when some key stands
+    twice. Values that break the contract come as NULL.
+    """
+    table = TABLE_BY_NAME[table_name]
+    if table_name not in dataset.tables:
+        nulls = ", ".join(f"CAST(NULL AS {SQL_TYPES[c.kind]}) AS {c.name}" for c in table.columns)
+        return f"SELECT {nulls} WHERE false"
+    source = read_source(connection, dataset, table_name)
+    select = typed_select(source)
+    with as_sentence(source.file):
+        if unique and has_repeated_keys(connection, select, key_columns(table, dataset)):
+            return f"SELECT DISTINCT * FROM ({select})"
+    return select
+
+
 def scan(backend: Any, dataset: Dataset, table_name: str, *, unique: bool = True) -> Any:
     """One table of a checked dataset as an Ibis table of that DuckDB backend, read only as it is asked for.
 
-    Exactly the contract's columns in its order: times timestamp('UTC', 6), money and counts int64, columns
-    and tables that are absent as typed NULLs and no rows; unknown columns are left out. `unique` counts exact
-    duplicates once: the keys are looked through now, and rows compared only when some key stands twice.
-    Values that break the contract come as NULL: check the dataset first.
+    Rows and columns are those of `unique_select`: times timestamp('UTC', 6), money and counts int64.
     """
     import ibis  # a second to import, which `check` need not wait for
     import ibis.expr.operations as ops
 
     table = TABLE_BY_NAME[table_name]
     connection = backend.con
-    if table_name in dataset.tables:
-        source = read_source(connection, dataset, table_name)
-        select = typed_select(source)
-        with as_sentence(source.file):
-            if unique and has_repeated_keys(connection, select, key_columns(table, dataset)):
-                select = f"SELECT DISTINCT * FROM ({select})"
-    else:
-        nulls = ", ".join(f"CAST(NULL AS {SQL_TYPES[c.kind]}) AS {c.name}" for c in table.columns)
-        select = f"SELECT {nulls} WHERE false"
+    select = unique_select(connection, dataset, table_name, unique=unique)
     # one backend may read several datasets, and a view is read only later: its name must say which it means
     view = f"scan_{table_name}_{hashlib.sha256(select.encode()).hexdigest()[:16]}"
     run(connection, "SET TimeZone = 'UTC'")

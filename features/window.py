@@ -19,7 +19,7 @@ from features.categories import CategoryTree
 from features.coding import Coder
 from features.contract import EVENT_TABLES, TABLE_BY_NAME
 from features.dataset import Dataset
-from features.engine import Engine
+from features.engine import DuckDBEngine, Engine, OpenEngine
 from features.off import what_is_off
 from features.reading import columns_present, read_table
 from recsys.errors import DataError, UsageError
@@ -134,7 +134,12 @@ class Window:
 
 
 def open_window(
-    dataset: Dataset, as_of: datetime | None = None, *, memory_limit_mb: int = 4000, threads: int = 2
+    dataset: Dataset,
+    as_of: datetime | None = None,
+    *,
+    memory_limit_mb: int = 4000,
+    threads: int = 2,
+    open_engine: OpenEngine = DuckDBEngine,
 ) -> Window:
     """The dataset as of a moment; use it in a `with` block.
 
@@ -149,7 +154,7 @@ def open_window(
         raise UsageError(
             f"{dataset.path}: has no times (timeless = true), so as_of must be left out; got {as_of}"
         )
-    engine = Engine(memory_limit_mb=memory_limit_mb, threads=threads)
+    engine = open_engine(memory_limit_mb=memory_limit_mb, threads=threads)
     try:
         columns = columns_present(engine, dataset)
         moment = as_of.astimezone(UTC) if as_of else None
@@ -168,7 +173,7 @@ def _last_event(dataset: Dataset, engine: Engine) -> datetime:
         if name in dataset.tables:
             time_column = TABLE_BY_NAME[name].time_column
             rows = read_table(engine, dataset, name, unique=False)
-            found = rows.agg(last=rows[time_column].max()).to_pyarrow()["last"][0].as_py()
+            found = engine.arrow(rows.agg(last=rows[time_column].max()))["last"][0].as_py()
             latest += [found.replace(tzinfo=UTC)] if found else []
     if not latest:
         raise DataError(

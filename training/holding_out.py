@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from features.contract import TABLE_BY_NAME
 from features.dataset import Dataset, DatasetWriter, open_dataset
-from features.engine import Engine
+from features.engine import DuckDBEngine, Engine
 from features.reading import columns_present, read_table
 from training.split import hold_out
 
@@ -23,7 +23,7 @@ def write_without_held_out(
     dataset: Dataset, folder: Path, rng: np.random.Generator, *, memory_limit_mb: int = 4000, threads: int = 2
 ) -> Dataset:
     """Writes the dataset to `folder` less a fold of each person's purchases (see `split.hold_out`)."""
-    engine = Engine(memory_limit_mb=memory_limit_mb, threads=threads)
+    engine = DuckDBEngine(memory_limit_mb=memory_limit_mb, threads=threads)
     try:
         held = engine.upload(_held_lines(engine, dataset, rng))
         with DatasetWriter(folder, timeless=dataset.timeless, priceless=dataset.priceless) as writer:

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from features import engine
-from features.engine import PREFIX, Engine
+from features.engine import PREFIX, DuckDBEngine
 
 LONG_AGO_S = 3_600
 
 OPEN_AND_WAIT = """
 import sys, tempfile
 tempfile.tempdir = sys.argv[1]
-from features.engine import Engine
-held = Engine(memory_limit_mb=200, threads=1)
+from features.engine import DuckDBEngine
+held = DuckDBEngine(memory_limit_mb=200, threads=1)
 print("open", flush=True)
 sys.stdin.read()
 """
@@ -53,7 +53,7 @@ def age(folder: Path) -> Path:
 
 
 def open_and_close() -> None:
-    Engine(memory_limit_mb=200, threads=1).close()
+    DuckDBEngine(memory_limit_mb=200, threads=1).close()
 
 
 def test_an_engine_leaves_nothing(folder: Path) -> None:
@@ -94,6 +94,6 @@ def test_a_folder_made_a_moment_ago_may_not_have_its_lock_yet(folder: Path) -> N
 def test_red_control_without_the_sweep_it_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / f"{PREFIX}dead").mkdir()
     left = age(folder)
-    monkeypatch.setattr(engine, "_sweep_dead", lambda _: None)
+    monkeypatch.setattr(engine, "sweep_dead", lambda *_: None)
     open_and_close()
     assert left.exists()

@@ -118,13 +118,13 @@ def test_every_expression_can_be_said_to_spark(tmp_path: Path, monkeypatch: pyte
     said: list[str] = []
     monkeypatch.setattr(ibis.options, "pyspark", _SparkOptions())
     for name in ("keep", "fetch"):
-        kept = getattr(engine_module.Engine, name)
+        kept = getattr(engine_module.DuckDBEngine, name)
 
         def compiled(self: object, rows: ibis.Table, *more: object, _kept: object = kept) -> object:
             said.append(PySparkCompiler().to_sqlglot(rows).sql("spark", unsupported_level=ErrorLevel.RAISE))
             return _kept(self, rows, *more)  # type: ignore[operator]
 
-        monkeypatch.setattr(engine_module.Engine, name, compiled)
+        monkeypatch.setattr(engine_module.DuckDBEngine, name, compiled)
     world = make_world(np.random.default_rng(1), AS_OF - timedelta(days=60), AS_OF)
     with open_window(write_world(tmp_path / "world", world), AS_OF) as window:
         fingerprint(window)

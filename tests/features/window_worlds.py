@@ -178,14 +178,13 @@ def tables_fingerprint(window: Window) -> dict[str, Any]:
     found["as_of"], found["categories"] = window.as_of, window.categories.paths
     for table in TABLES:
         rows = window.table(table.name)
-        found[f"table {table.name}"] = sorted(map(repr, rows.to_pyarrow().to_pylist()))
+        found[f"table {table.name}"] = sorted(map(repr, window.engine.arrow(rows).to_pylist()))
     return found
 
 
-def fingerprint(window: Window) -> dict[str, Any]:
-    """Everything that comes out of a window, to be compared bit by bit."""
-    found = tables_fingerprint(window)
-    parts = {
+def graphs_and_columns(window: Window) -> dict[str, Any]:
+    """What graphs and columns a window gives, by name."""
+    parts: dict[str, Any] = {
         "co_purchase": co_purchase(window, member_cap=4, min_members=1),
         "substitutes": substitutes(window, min_members=1, min_lift=0.0, max_together=0.9),
         "interactions": member_product(window, half_life_days=30.0),
@@ -197,7 +196,13 @@ def fingerprint(window: Window) -> dict[str, Any]:
         parts |= {
             "momentum": momentum(window), "rebuy_gaps": rebuy_gaps(window), "group_buys": group_buys(window),
         }  # fmt: skip
-    for name, part in parts.items():
+    return parts
+
+
+def fingerprint(window: Window) -> dict[str, Any]:
+    """Everything that comes out of a window, to be compared bit by bit."""
+    found = tables_fingerprint(window)
+    for name, part in graphs_and_columns(window).items():
         for field in part.__dataclass_fields__:
             value = getattr(part, field)
             found[f"{name}.{field}"] = (
