@@ -5,7 +5,8 @@ SharepicksError                what every caller may catch; its text is one sent
 ├── ConfigError                a configuration file has an unknown key or a value outside its rule
 ├── DataError                  a dataset breaks its contract
 ├── SnapshotError              a snapshot is missing, damaged, or of another schema version
-└── QueryError                 a query asks for something outside its rule
+├── QueryError                 a query asks for something outside its rule
+└── EngineError                an engine of tables is missing, or cannot do what was asked
 
 Each sentence names what, the rule, what came, and what to do.
 """
@@ -43,3 +44,7 @@ class QueryError(SharepicksError):
     """A query asks for something outside its rule."""
 
     exit_code = 2
+
+
+class EngineError(SharepicksError):
+    """An engine of tables (Spark) is missing, or cannot do what was asked."""
