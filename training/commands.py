@@ -139,7 +139,16 @@ def train(
         str | None, typer.Option(metavar="T", help="The moment to pretend it is, as 2026-03-31T00:00:00Z")
     ] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file of settings")] = None,
-    engine: Annotated[str, typer.Option(help="duckdb; spark is not there yet")] = "duckdb",
+    engine: Annotated[
+        str, typer.Option(help="What computes graphs and columns: duckdb or spark (with Java 17)")
+    ] = "duckdb",
+    spark_master: Annotated[
+        str | None, typer.Option(metavar="URL", help="Spark's master (usual: local[2]), as spark://HOST:7077")
+    ] = None,
+    spark_folder: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where tables are written for the workers: each must reach it"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the run card as JSON")] = False,
 ) -> None:
     """Train a snapshot: graphs, embeddings and rankers as of a moment, in one folder.
@@ -150,19 +159,22 @@ def train(
     """
     from rich.console import Console
 
-    from recsys.errors import UsageError
+    from features.choose_engine import chosen_engine
     from recsys.run_card import run_card_path
     from training.config import Config, read_config
     from training.moment import parse_moment
     from training.run_card import run_card_text
     from training.train import train as run
 
-    if engine != "duckdb":
-        raise UsageError(f"--engine must be duckdb; got {engine!r}; spark is not there yet")
     moment = None if as_of is None else parse_moment(as_of)
     chosen = Config() if config is None else read_config(config)
-    with Console(stderr=True).status("reading") as status:
-        done = run(dataset, out, as_of=moment, config=chosen, say=status.update)
+    with (
+        chosen_engine(
+            engine, master=spark_master, folder=spark_folder, memory_limit_mb=chosen.run.memory_limit_mb
+        ) as open_engine,
+        Console(stderr=True).status("reading") as status,
+    ):
+        done = run(dataset, out, as_of=moment, config=chosen, say=status.update, open_engine=open_engine)
     typer.echo(json.dumps(done.card, ensure_ascii=False) if as_json else run_card_text(done.card))
     if not as_json:
         typer.echo(f"snapshot in {done.path}, its run card in {run_card_path(done.path)}")

@@ -12,6 +12,7 @@ import numpy as np
 
 from features.arrays import NO_TIME, places_in
 from features.dataset import Dataset
+from features.engine import DuckDBEngine, OpenEngine
 from features.window import open_window
 from recsys.calibration import Calibration
 from recsys.domain import Target
@@ -172,15 +173,18 @@ def held_out_folds(inputs: Inputs, config: Config) -> Iterator[Past]:
 
 
 def past_moments(
-    dataset: Dataset, as_of: datetime, inputs: Inputs, config: Config, n_threads: int
-) -> Iterator[Past]:
+    dataset: Dataset, as_of: datetime, inputs: Inputs, config: Config, n_threads: int,
+    open_engine: OpenEngine = DuckDBEngine,
+) -> Iterator[Past]:  # fmt: skip
     """Windows at earlier moments, the latest first, each with the orders of the days that followed it."""
     days = days_between_moments(inputs, as_of, config.ranker.moment_days)
     for number in range(1, moment_count(inputs, as_of, config) + 1):
         moment = as_of - timedelta(days=days * number)
         until = moment + timedelta(days=days)
         limit_mb = max(1, round(PART_OF_MEMORY * config.run.memory_limit_mb))
-        with open_window(dataset, moment, memory_limit_mb=limit_mb, threads=n_threads) as window:
+        with open_window(
+            dataset, moment, memory_limit_mb=limit_mb, threads=n_threads, open_engine=open_engine
+        ) as window:
             earlier = read_inputs(window, config.graphs)
         if len(earlier.purchases):
             followed = followed_between(inputs, earlier, moment, until)

@@ -12,6 +12,7 @@ from typing import Any
 from features.check import check_dataset
 from features.columns.commission import commission_rates
 from features.dataset import Dataset, open_dataset
+from features.engine import DuckDBEngine, OpenEngine
 from features.fingerprint import dataset_hash
 from features.scene_outcomes import scene_outcomes
 from features.window import open_window
@@ -54,11 +55,13 @@ def train(
     as_of: datetime | None = None,
     config: Config | Mapping[str, Any] | None = None,
     say: Say = lambda _: None,
+    open_engine: OpenEngine = DuckDBEngine,
 ) -> Trained:
     """Trains a snapshot of the dataset as of a moment (None: its last event) and writes it to `out`.
 
     DataError when the dataset breaks its contract, UsageError when `out` is taken. The same dataset, config
     and moment give the same snapshot; time and memory stand in the run card beside it, not in it.
+    `open_engine`: what computes graphs and columns, see `features.choose_engine`.
     """
     if out.exists():
         raise UsageError(f"{out}: already exists; name a new folder for the snapshot")
@@ -69,7 +72,10 @@ def train(
     check_dataset(dataset).raise_if_broken()
     n_threads = thread_count()
     say("reading the window")
-    with open_window(dataset, as_of, memory_limit_mb=chosen.run.memory_limit_mb, threads=n_threads) as window:
+    limit_mb = chosen.run.memory_limit_mb
+    with open_window(
+        dataset, as_of, memory_limit_mb=limit_mb, threads=n_threads, open_engine=open_engine
+    ) as window:
         inputs = read_inputs(window, chosen.graphs)
         moment, off = window.as_of, list(window.off)
         say("learning who comes back")
@@ -83,7 +89,7 @@ def train(
         learned = insights(window, inputs)
         bursting = bursts(window, inputs.catalogue.category_row)
         scenes, unheard = scene_lifts(scene_outcomes(window), inputs.catalogue)
-    model, not_learned = fit_model(dataset, inputs, moment, chosen, n_threads, say)
+    model, not_learned = fit_model(dataset, inputs, moment, chosen, n_threads, say, open_engine=open_engine)
     model = replace(
         model, value=value, commission=commission, bursts=bursting, insights=learned, scenes=scenes
     )
@@ -109,7 +115,7 @@ def train(
 
 def fit_model(
     dataset: Dataset, inputs: Inputs, moment: datetime | None, config: Config, n_threads: int,
-    say: Say = lambda _: None, seen_as: SeenAs | None = None,
+    say: Say = lambda _: None, seen_as: SeenAs | None = None, open_engine: OpenEngine = DuckDBEngine,
 ) -> tuple[Model, tuple[tuple[str, str], ...]]:  # fmt: skip
     """The model in memory with its rankers, and what they could not be learned from.
 
@@ -123,7 +129,7 @@ def fit_model(
     if moment is None:
         pasts, n_pasts = held_out_folds(inputs, config), fold_count(inputs, config)
     else:
-        pasts = past_moments(dataset, moment, inputs, config, n_threads)
+        pasts = past_moments(dataset, moment, inputs, config, n_threads, open_engine)
         n_pasts = moment_count(inputs, moment, config)
     has_circle = bool(len(inputs.circle.row)) if seen_as else None
     learned = learn_rankers(model, pasts, n_pasts, config, n_threads, say, seen_as, has_circle)
