@@ -2,6 +2,7 @@
 
     python benchmarks/scale.py FOLDER                       # all three sizes; towns are made once, in FOLDER
     python benchmarks/scale.py FOLDER --sizes 1 3
+    python benchmarks/scale.py FOLDER --sizes 3 --known EARLIER.json --reach 10 100 1000
 
 A platform of this kind, the same at every size: for each million order lines 2,000 owners, 50,000 members of
 their circles and 5,000 products, over half a year; half of the orders come through a share, and every other
@@ -12,6 +13,12 @@ files and all. Prints one JSON line for each size with the stages of its run car
 is the slope of a line through the logarithms, by least squares: 1 is proportional. The load before each
 training (running processes, mean of a minute) says how far its seconds can be trusted, and processor seconds
 what they would be at least on two cores of its own: half as many.
+
+`--known` takes JSON lines that were printed before instead of running those sizes again. `--reach` adds
+columns for sizes that nobody ran, in millions, and their heading says that they are computed: each stage
+grown from the largest measured size by the exponent between the two largest, or kept as it is where it fell;
+the whole is the sum of its stages, as the steepest of them decides in the end. Memory is not computed: up to
+the sizes measured here bounded parts hide what grows.
 """
 
 from __future__ import annotations
@@ -19,6 +26,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -98,20 +106,62 @@ def exponent(sizes: list[int], values: list[float]) -> float:
     return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
 
 
-def table(found: list[Trained]) -> list[str]:
-    """The sizes side by side: seconds of each stage, seconds and peak memory of the whole, exponents."""
+def known(file: Path) -> list[Trained]:
+    """What an earlier run printed: its JSON lines, other lines left out."""
+    lines = [line for line in file.read_text("utf-8").splitlines() if line.startswith("{")]
+    return [Trained(**{**fields, "stages": tuple(fields["stages"])}) for fields in map(json.loads, lines)]
+
+
+def grown(sizes: list[int], values: list[float], size: float) -> float:
+    """The last value grown to this size by the exponent of the last two, or as it is where they fell.
+
+    As it is, too, where the smaller town had no such stage: then what is computed is too little.
+    """
+    if min(values[-2:]) <= 0:
+        return values[-1]
+    return values[-1] * float(size / sizes[-1]) ** max(exponent(sizes[-2:], values[-2:]), 0.0)
+
+
+def table(found: list[Trained], reach: list[float]) -> list[str]:
+    """The sizes side by side: seconds of each stage, seconds, memory and snapshot of the whole, exponents.
+
+    The first exponent is of all sizes, the second of the two largest, by which stages grow.
+    """
     lines = [one.order_lines for one in found]
-    names = list(dict.fromkeys(stage["stage"] for one in found for stage in one.stages))
-    of_stage = [{stage["stage"]: float(stage["seconds"]) for stage in one.stages} for one in found]
+    of_stage = [{_place(stage["stage"]): float(stage["seconds"]) for stage in one.stages} for one in found]
+    names = list(dict.fromkeys(name for taken in of_stage for name in taken))
     rows = [(name, [taken.get(name, 0.0) for taken in of_stage]) for name in names]
     rows += [("seconds", [one.seconds for one in found])]
     rows += [("processor seconds", [one.cpu_seconds for one in found])]
     rows += [("peak memory, MB", [float(one.peak_memory_mb) for one in found])]
-    told = [f"{'order lines':40}" + "".join(f"{n:>14,}" for n in lines) + f"{'exponent':>10}"]
+    rows += [("snapshot, MB", [float(one.snapshot_mb) for one in found])]
+    asked = [round(millions * MILLION) for millions in reach]
+    heading = [f"{n:>14,}" for n in lines] + [f"{'exponent':>10}", f"{'last two':>10}"]
+    told = [f"{'order lines':40}" + "".join(heading) + "".join(f"{n:>16,}" for n in asked)]
+    if asked:
+        told += [" " * (60 + 14 * len(lines)) + f"{'computed':>16}" * len(asked)]
     for name, values in rows:
-        slope = f"{exponent(lines, values):10.2f}" if len(found) > 1 and min(values) > 0 else f"{'':10}"
-        told.append(f"{name[:40]:40}" + "".join(f"{value:14,.1f}" for value in values) + slope)
+        slopes = [
+            f"{exponent(lines[start:], values[start:]):10.2f}"
+            if len(values[start:]) > 1 and min(values[start:]) > 0
+            else f"{'':10}"
+            for start in (0, -2)
+        ]
+        far = [grown(lines, values, size) for size in asked] if name in names else []
+        if name == "seconds":
+            far = [sum(grown(lines, stage, size) for _, stage in rows[: len(names)]) for size in asked]
+        told.append(
+            f"{name[:40]:40}"
+            + "".join(f"{value:14,.1f}" for value in values)
+            + "".join(slopes)
+            + "".join(f"{value:16,.0f}" for value in far)
+        )
     return told
+
+
+def _place(stage: str) -> str:
+    """A stage without how many of its kind there were: larger towns look at one past only."""
+    return re.sub(r" of \d+$", "", stage)
 
 
 def main() -> None:
@@ -119,16 +169,24 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="where the towns are kept")
-    parser.add_argument("--sizes", type=float, nargs="+", default=[1, 3, 10], help="millions of order lines")
+    parser.add_argument(
+        "--sizes", type=float, nargs="*", default=[1, 3, 10], help="millions of order lines to run"
+    )
+    parser.add_argument("--known", type=Path, help="JSON lines of an earlier run, not run again")
+    parser.add_argument("--reach", type=float, nargs="+", default=[], help="millions to compute for")
     asked = parser.parse_args()
+    found = known(asked.known) if asked.known else []
+    n_sizes = len(found) + len(asked.sizes)
+    if n_sizes < (2 if asked.reach else 1):
+        parser.error("--reach needs two measured sizes; add one to --sizes or --known")
     asked.folder.mkdir(parents=True, exist_ok=True)
-    found = []
-    for millions in sorted(asked.sizes):
+    for millions in asked.sizes:
         one = trained(asked.folder, millions)
         sys.stdout.write(json.dumps(asdict(one)) + "\n")
         sys.stdout.flush()
         found.append(one)
-    sys.stdout.write("\n".join(table(found)) + "\n")
+    found.sort(key=lambda one: one.order_lines)
+    sys.stdout.write("\n".join(table(found, asked.reach)) + "\n")
 
 
 if __name__ == "__main__":
