@@ -15,7 +15,7 @@ from features.window import Window
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShareOutcomes:
-    """One entry per share of a known product, sorted by time, then owner, then product.
+    """One entry per share of a known product, sorted by time, owner, product, then by what it led to.
 
     `owner_row`, `product_row`, `n_orders`, `n_kept` int32; `share_time` int64 µs since 1970 UTC. Orders are
     lines of the shared product that name the share, the owner's own left out; kept are those of which no
@@ -50,7 +50,7 @@ def share_outcomes(window: Window) -> ShareOutcomes | None:
             "owner_row", "product_row", "share_time",
             n_orders=joined.n_orders.fill_null(0), n_kept=joined.n_kept.fill_null(0),
         ),
-        ("share_time", "owner_row", "product_row"),
+        ("share_time", "owner_row", "product_row", "n_orders", "n_kept"),  # she may share twice at an instant
     )  # fmt: skip
     return ShareOutcomes(
         found["owner_row"], found["product_row"], found["share_time"],

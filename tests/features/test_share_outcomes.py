@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from features.dataset import DatasetWriter, open_dataset
 from features.share_outcomes import ShareOutcomes, share_outcomes
 from features.window import open_window
@@ -20,14 +22,19 @@ ORDERS = {  # o2 came back, o3 is through her own link, o4 a test, o5 another pr
 }  # fmt: skip
 
 
-def outcomes(folder: Path, orders: dict[str, Any], as_of: datetime = NOW) -> ShareOutcomes | None:
+SHARES = {
+    "share_id": ["s1", "s2", "s3"], "share_time": [NOW - 3 * DAY, NOW - 2 * DAY, NOW - 2 * DAY],
+    "owner_id": ["w1", "w2", "w1"], "product_id": ["a", "b", "a"],
+}  # fmt: skip
+
+
+def outcomes(
+    folder: Path, orders: dict[str, Any], as_of: datetime = NOW, shares: dict[str, Any] = SHARES
+) -> ShareOutcomes | None:
     with DatasetWriter(folder / "town") as writer:
         writer.append("products", {"product_id": ["a", "b"], "title": ["A", "B"], "category": ["X", "X"]})
         writer.append("owners", {"owner_id": ["w1", "w2"], "member_id": ["m1", "m2"]})
-        writer.append("shares", {
-            "share_id": ["s1", "s2", "s3"], "share_time": [NOW - 3 * DAY, NOW - 2 * DAY, NOW - 2 * DAY],
-            "owner_id": ["w1", "w2", "w1"], "product_id": ["a", "b", "a"],
-        })  # fmt: skip
+        writer.append("shares", shares)
         writer.append("orders", orders)
         writer.append("returns", {
             "return_id": ["r1"], "order_id": ["o2"], "product_id": ["a"], "request_time": [NOW],
@@ -56,3 +63,14 @@ def test_what_came_after_the_moment_is_not_known(tmp_path: Path) -> None:
 
 def test_where_no_order_names_a_share_nothing_is_told(tmp_path: Path) -> None:
     assert outcomes(tmp_path, {name: rows for name, rows in ORDERS.items() if name != "share_id"}) is None
+
+
+@pytest.mark.parametrize("with_orders", ["s0", "s9"])
+def test_shares_of_one_instant_stand_by_what_they_led_to(tmp_path: Path, with_orders: str) -> None:
+    shares = {
+        "share_id": ["s0", "s9"], "share_time": [NOW - DAY] * 2, "owner_id": ["w1"] * 2,
+        "product_id": ["a"] * 2,
+    }  # fmt: skip
+    found = outcomes(tmp_path, ORDERS | {"share_id": [with_orders] * 6}, shares=shares)
+    assert found is not None
+    assert found.n_orders.tolist() == [0, 3]
