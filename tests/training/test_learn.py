@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,9 +89,9 @@ def test_a_past_leaves_half_of_the_memory_to_what_stands_beside_it(
 ) -> None:
     limits: list[int] = []
 
-    def opened(dataset: Dataset, moment: datetime, *, memory_limit_mb: int, threads: int) -> Window:
+    def opened(dataset: Dataset, moment: datetime, *, memory_limit_mb: int, **others: Any) -> Window:
         limits.append(memory_limit_mb)
-        return open_window(dataset, moment, memory_limit_mb=memory_limit_mb, threads=threads)
+        return open_window(dataset, moment, memory_limit_mb=memory_limit_mb, **others)
 
     monkeypatch.setattr(learn, "open_window", opened)
     dataset = open_dataset(small_town)
