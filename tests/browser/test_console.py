@@ -18,7 +18,6 @@ from recsys.registry import journal, serving_name
 from serving.callers.roles import Role
 from training.train import train
 
-pytestmark = pytest.mark.xdist_group("console")
 QUICK = {
     "ranker": {"n_moments": 1, "max_pairs": 20_000, "n_trees": 10},
     "audience": {"max_pairs": 20_000, "n_trees": 10},

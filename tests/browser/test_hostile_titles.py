@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,6 @@ from recsys.columns import StringColumn
 from recsys.pointer import promote
 from serving.callers.roles import Role
 
-pytestmark = pytest.mark.xdist_group("hostile")
 TRUSTING = (
     sys.executable, "-c",
     "import jinja2, serving.shop.shop as s; E = jinja2.Environment\n"
@@ -97,8 +97,8 @@ def test_red_control_a_page_that_trusts_its_titles_is_found_out(
         page.goto(shop.link(OWNER))
         made = page.evaluate("document.querySelectorAll('[data-x]').length")
         ran = page.evaluate("window.ran")
-        alive = [where for where in every_console_page(page, shop) if came_alive(page)]
+        alive = list(islice((where for where in every_console_page(page, shop) if came_alive(page)), 5))
         context.close()
     assert made >= 5
-    assert len(alive) >= 5
+    assert len(alive) == 5
     assert ran is None, "the policy of the page lets nothing of it run all the same"

@@ -11,7 +11,6 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from shop_browser import LOCALES, SIZES, ShopServer, Storefront, opened
 
-pytestmark = pytest.mark.xdist_group("browser")  # one server and one browser are enough
 FIRST_VIEW_BYTES, FIRST_VIEW_REQUESTS = 150_000, 10
 WAYS = [("zh_Hant", "phone"), ("zh_Hans", "wide"), ("en", "phone"), ("en", "wide")]
 WORDS = {"zh_Hant": "今日好物", "zh_Hans": "今日好物", "en": "Today’s good picks"}
