@@ -20,6 +20,7 @@ from serving.callers.at_the_app import install_doors, watch_keys
 from serving.callers.connect import doors_from
 from serving.callers.console_session import CONSOLE
 from serving.callers.doors import Doors
+from serving.callers.host_check import HostCheck
 from serving.clock import utc_now
 from serving.console.console import Console
 from serving.errors import install_error_handlers
@@ -109,8 +110,10 @@ def create_app(
     app.include_router(console_actions_router(console))
     app.include_router(console_router(console))
     app.include_router(operation_router(service, lambda: app.openapi()))
-    install_doors(app, doors or Doors())
+    doors = doors or Doors()
+    install_doors(app, doors)
     install_error_handlers(app, {SHOP: partial(problem_page, shop), CONSOLE: console.problem_page})
+    app.add_middleware(HostCheck, doors=doors, hosts=settings.open_hosts)
     app.add_middleware(RequestLog, metrics=service.metrics)
     return app
 

@@ -46,7 +46,7 @@ def serve(
     """Answer recommend and rank over HTTP until Ctrl-C, from the snapshot the pointer names."""
     from serving.callers.connect import keys_are_configured
     from serving.server import address_of, listen, serve
-    from serving.settings import refuse_open_door, settings_from
+    from serving.settings import hosts_listening_on, refuse_open_door, settings_from
 
     store = store or os.environ.get("SHAREPICKS_STORE") or None
     if store is not None:
@@ -58,6 +58,7 @@ def serve(
         refuse_open_door(host, insecure_no_keys=insecure_no_keys)
     given = {} if snapshots is None else {"SHAREPICKS_SNAPSHOTS": str(snapshots)}
     given |= {} if store is None else {"SHAREPICKS_STORE": store}
+    given["SHAREPICKS_HOSTS"] = hosts_listening_on(host, os.environ.get("SHAREPICKS_HOSTS", ""))
     settings = settings_from({**os.environ, "SHAREPICKS_WORKERS": str(workers), **given})
     if not settings.snapshots.is_dir():
         raise UsageError(

@@ -24,6 +24,7 @@ STATUS_OF = {
     "conflict": 409,
     "too_large": 413,
     "unsupported_media_type": 415,
+    "misdirected": 421,
     "invalid": 422,
     "too_many_requests": 429,
     "internal": 500,
@@ -37,6 +38,8 @@ SENTENCES = {
     "bad_request": "the request is not well-formed HTTP",
     "not_found": "there is no such route; /openapi.json lists them",
     "method_not_allowed": "this route does not take this method; the Allow header says which it takes",
+    "misdirected": "no key is configured, so only requests for localhost, 127.0.0.1 or [::1] are answered; "
+    "make a key, or name other hosts in SHAREPICKS_HOSTS",
     "invalid": "the request breaks a rule of this route; /openapi.json lists them",
     "internal": "something failed on our side; the log has it under this moment",
 }

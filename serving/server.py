@@ -19,6 +19,8 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 
 from recsys.errors import UsageError
 from recsys.threads import VARIABLES
+from serving.callers.connect import COUNTS_FILE, FORM_SECRET
+from serving.callers.doors import new_form_secret
 from serving.errors import error_bytes
 from serving.logs import write_logs_to_stderr
 from serving.settings import Settings
@@ -129,7 +131,8 @@ def serve_here(config: uvicorn.Config, listener: socket.socket) -> None:
 def _serve_in_workers(config: uvicorn.Config, listener: socket.socket) -> None:
     counters = Path(tempfile.mkdtemp(prefix="sharepicks-metrics-"))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(counters)
-    os.environ["SHAREPICKS_COUNTS_FILE"] = str(counters / "calls")
+    os.environ[COUNTS_FILE] = str(counters / "calls")
+    os.environ[FORM_SECRET] = new_form_secret().hex()
     try:
         Multiprocess(config, sockets=[listener]).run()
     finally:

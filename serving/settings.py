@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from recsys.errors import ConfigError, UsageError
@@ -22,6 +23,7 @@ MAX_CREDIT_DAYS = 365
 MAX_CREDIT_HOPS = 5
 _PUBLIC = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]", re.ASCII)
 _PLAIN = re.compile(r"[!-z|~]*", re.ASCII)  # printable ASCII without space and braces
 
 
@@ -37,6 +39,7 @@ class Settings:
     `shares_a_day`: how many shares a day an owner's circle takes gladly.
     `time_zone`: of the days and hours on the owner's page. `public_url`: where share links are reached from
     outside, None: as the owner's browser reaches her page. `font`: a file with Chinese, for posters.
+    `hosts`: what the Host header of a request may name beside this machine while there are no keys.
     `storefront`: where a share link leads, with {product_id} and {share_id} in it; None without one.
     """
 
@@ -48,6 +51,7 @@ class Settings:
     store: str | None = field(default=None, repr=False)  # may hold a password
     store_within_s: float = 5.0
     storefront: str | None = None
+    hosts: tuple[str, ...] = ()
     shares_a_day: int = 5
     credit_days: int = 30
     credit_hops: int = 1
@@ -81,6 +85,12 @@ class Settings:
             )
         if self.font is not None and not self.font.is_file():
             raise ConfigError(f"SHAREPICKS_FONT must name a font file; {self.font} is none")
+        for host in self.hosts:
+            if host != "*" and _NAME.fullmatch(host) is None:
+                raise ConfigError(
+                    "SHAREPICKS_HOSTS must be names without a port, such as picks.example,10.0.0.7, or *; "
+                    f"got {host[:100]!r}"
+                )
         if self.storefront is not None and not leads_to_one_host(self.storefront):
             raise ConfigError(
                 "SHAREPICKS_STOREFRONT must be an address such as "
@@ -92,6 +102,12 @@ class Settings:
     def credit(self) -> Credit:
         """Which orders a share is credited with."""
         return Credit(self.credit_days, self.credit_hops)
+
+    @property
+    def open_hosts(self) -> tuple[str, ...]:
+        """`hosts`, and the one of `public_url`, under which her browser reaches the pages."""
+        public = () if self.public_url is None else (urlsplit(self.public_url).hostname or "",)
+        return (*self.hosts, *public)
 
     def to_environment(self) -> dict[str, str]:
         """The same settings as variables, for the worker processes."""
@@ -106,6 +122,7 @@ class Settings:
             PREFIX + "CREDIT_DAYS": str(self.credit_days),
             PREFIX + "CREDIT_HOPS": str(self.credit_hops),
             **({} if self.store is None else {PREFIX + "STORE": self.store}),
+            **({PREFIX + "HOSTS": ",".join(self.hosts)} if self.hosts else {}),
             PREFIX + "TIME_ZONE": self.time_zone,
             **({} if self.public_url is None else {PREFIX + "PUBLIC_URL": self.public_url}),
             **({} if self.font is None else {PREFIX + "FONT": str(self.font)}),
@@ -124,6 +141,9 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         store=environment.get(PREFIX + "STORE") or None,
         store_within_s=_number(environment, "STORE_WITHIN_S", 5.0),
         storefront=environment.get(PREFIX + "STOREFRONT") or None,
+        hosts=tuple(
+            host.strip() for host in environment.get(PREFIX + "HOSTS", "").split(",") if host.strip()
+        ),
         shares_a_day=int(_number(environment, "SHARES_A_DAY", 5)),
         credit_days=int(_number(environment, "CREDIT_DAYS", 30)),
         credit_hops=int(_number(environment, "CREDIT_HOPS", 1)),
@@ -163,6 +183,13 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def hosts_listening_on(host: str, named: str) -> str:
+    """SHAREPICKS_HOSTS of a service on this address: beyond this machine any, else those named and itself."""
+    if not is_loopback(host):
+        return "*"
+    return f"{named},[{host}]" if ":" in host else f"{named},{host}"
 
 
 def refuse_open_door(host: str, *, insecure_no_keys: bool) -> None:

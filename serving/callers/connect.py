@@ -9,11 +9,12 @@ from recsys.errors import ConfigError
 from serving.callers.api_keys import any_key_ever
 from serving.callers.call_counts import Allowance, CallCounts
 from serving.callers.database import readings_of
-from serving.callers.doors import PER_KEY, PER_PERSON, Doors
+from serving.callers.doors import PER_KEY, PER_PERSON, Doors, new_form_secret
 from serving.callers.key_ring import KeyRing
 from serving.callers.owner_tokens import read_token_secrets
 from serving.clock import utc_now
 
+FORM_SECRET = "SHAREPICKS_FORM_SECRET"  # set by `serve` for its workers, which answer each other's forms
 COUNTS_FILE = "SHAREPICKS_COUNTS_FILE"  # set by `serve` for its workers; without it each counts for itself
 MAX_CALLS_PER_S = 1_000_000.0
 
@@ -21,12 +22,14 @@ MAX_CALLS_PER_S = 1_000_000.0
 def doors_from(store: str | None, environment: Mapping[str, str]) -> Doors:
     """The doors that a store's keys and the settings make; ConfigError for a setting outside its rule."""
     counts_file = environment.get(COUNTS_FILE)
+    form_secret = environment.get(FORM_SECRET)
     return Doors(
         ring=None if store is None else KeyRing(readings_of(store), utc_now),
         tokens=read_token_secrets(environment),
         per_key=_allowance(environment, "SHAREPICKS_KEY_CALLS_PER_S", PER_KEY),
         per_person=_allowance(environment, "SHAREPICKS_PERSON_CALLS_PER_S", PER_PERSON),
         counts=CallCounts(Path(counts_file) if counts_file else None),
+        form_secret=form_secret.encode() if form_secret else new_form_secret(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,13 +26,18 @@ EVERYBODY = "everybody"  # what requests are counted under while nobody needs a 
 WHO = {"www-authenticate": 'Bearer realm="sharepicks"'}
 
 
+def new_form_secret() -> bytes:
+    """32 random bytes, for as long as one server runs."""
+    return secrets.token_bytes(32)
+
+
 @dataclass(frozen=True, slots=True)
 class Doors:
     """What stands before every route.
 
     `ring`: the keys, None for a service without a store. `tokens`: what owner tokens are signed with.
     `per_key` and `per_person`: how often one caller may call. While no key was ever made the doors are open,
-    and the server listens on loopback only.
+    and the server listens on loopback only. `form_secret`: what keys of forms are made with without `tokens`.
     """
 
     ring: KeyRing | None = None
@@ -41,6 +47,7 @@ class Doors:
     per_person: Allowance = PER_PERSON
     counts: CallCounts = field(default_factory=CallCounts)
     turnstile: Turnstile = field(default_factory=Turnstile)
+    form_secret: bytes = field(default_factory=new_form_secret, repr=False)
 
     @property
     def are_open(self) -> bool:

@@ -19,7 +19,7 @@ def form_key(request: Request, owner_id: str, cookie: str = TOKEN_COOKIE) -> str
     `cookie` holds the session; whoever has pages of another kind puts their name for an owner's id.
     """
     doors: Doors = request.app.state.doors
-    secret = doors.tokens.secrets[0] if doors.tokens is not None else b"no secret: the doors are open"
+    secret = doors.tokens.secrets[0] if doors.tokens is not None else doors.form_secret
     session = request.cookies.get(cookie, "")
     return hmac.new(secret, f"form\x1f{owner_id}\x1f{session}".encode(), hashlib.sha256).hexdigest()
 

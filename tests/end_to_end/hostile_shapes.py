@@ -58,4 +58,4 @@ def _filled(path: str, value: bytes) -> bytes:
 
 def _request(method: str, target: bytes, *headers: bytes, body: bytes = b"") -> bytes:
     line = method.encode() + b" " + target + b" HTTP/1.1"
-    return b"\r\n".join([line, b"Host: h", b"Connection: close", *headers, b"", body])
+    return b"\r\n".join([line, b"Host: localhost", b"Connection: close", *headers, b"", body])

@@ -19,7 +19,7 @@ OWNER = b"/v1/owners/o"
 
 
 def request(line: bytes, *headers: bytes, body: bytes = b"") -> bytes:
-    return b"\r\n".join([line, b"Host: h", *headers, b"", body])
+    return b"\r\n".join([line, b"Host: localhost", *headers, b"", body])
 
 
 def rank(body: bytes, *headers: bytes) -> bytes:

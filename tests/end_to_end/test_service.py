@@ -98,6 +98,13 @@ def test_an_unknown_owner_gets_picks_and_the_fallback_is_named(server: ServerPro
     assert body["shorter_because"]
 
 
+def test_a_name_of_another_site_that_leads_here_is_refused(server: ServerProcess) -> None:
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=BOUND_S)
+    with contextlib.closing(connection):
+        connection.request("GET", recommend(OWNER_ID), headers={"host": f"evil.example:{server.port}"})
+        assert connection.getresponse().status == 421
+
+
 def test_her_own_list_comes_back_ranked(server: ServerProcess) -> None:
     connection = http.client.HTTPConnection(server.host, server.port, timeout=BOUND_S)
     body = json.dumps({"product_ids": ["p4", "p0", "never heard of"], "target": "self"}).encode()

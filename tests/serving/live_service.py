@@ -87,7 +87,7 @@ def live_service(
     clock = [NOON]
     numbers = count()
     url = url or (f"sqlite:///{folder}/store.db" if has_store else None)
-    settings = Settings(registry, store=url)
+    settings = Settings(registry, store=url, hosts=("shop.test",))
     app = create_app(settings, clock=lambda: clock[0], make_id=lambda: f"id-{next(numbers)}")
     service: Service = app.state.service
     service.metrics.snapshot_looked_at(service.keeper.refresh(), service.keeper.served)

@@ -117,7 +117,9 @@ def console_town(folder: Path, *, has_keys: bool = True) -> ConsoleTown:
     ring = KeyRing(transactions, lambda: clock[0])
     ring.refresh()
     doors = Doors(ring, SECRETS, lambda: clock[0], per_key=Allowance(0), per_person=Allowance(0))
-    app = create_app(Settings(registry, store=store), doors=doors, clock=lambda: clock[0])
+    app = create_app(
+        Settings(registry, store=store, hosts=("console.test",)), doors=doors, clock=lambda: clock[0]
+    )
     service: Service = app.state.service
     service.metrics.snapshot_looked_at(service.keeper.refresh(), service.keeper.served)
     service.store.refresh()
