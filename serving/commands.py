@@ -44,21 +44,25 @@ def serve(
     ] = False,
 ) -> None:
     """Answer recommend and rank over HTTP until Ctrl-C, from the snapshot the pointer names."""
-    from serving.callers.connect import keys_are_configured
+    from serving.callers.connect import NEED_KEYS, state_of_keys
     from serving.server import address_of, listen, serve
-    from serving.settings import hosts_listening_on, refuse_open_door, settings_from
+    from serving.settings import hosts_listening_on, is_loopback, refuse_open_door, settings_from
 
     store = store or os.environ.get("SHAREPICKS_STORE") or None
     if store is not None:
         from serving.store.opening import check_url
 
         check_url(store)
-    keys = keys_are_configured(store)
-    if not keys:
+    keys = state_of_keys(store)
+    if keys == "no keys":
         refuse_open_door(host, insecure_no_keys=insecure_no_keys)
     given = {} if snapshots is None else {"SHAREPICKS_SNAPSHOTS": str(snapshots)}
     given |= {} if store is None else {"SHAREPICKS_STORE": store}
     given["SHAREPICKS_HOSTS"] = hosts_listening_on(host, os.environ.get("SHAREPICKS_HOSTS", ""))
+    if not is_loopback(host) and not insecure_no_keys:
+        os.environ[NEED_KEYS] = (
+            "1"  # for the workers: a store that is found later, without keys, opens nothing
+        )
     settings = settings_from({**os.environ, "SHAREPICKS_WORKERS": str(workers), **given})
     if not settings.snapshots.is_dir():
         raise UsageError(
@@ -66,8 +70,13 @@ def serve(
         )
     listener = listen(host, port)
     typer.echo(f"serving {address_of(listener)} from {settings.snapshots}; Ctrl-C stops it")
-    if keys:
+    if keys == "keys":
         typer.echo("keys are configured: every call needs one")
+    elif keys == "unknown":
+        typer.echo(
+            "the store cannot be opened now and is tried again all the time: until then events are answered "
+            "with 503, and picks come for owner tokens and the keys that were known ten minutes ago"
+        )
     elif insecure_no_keys:
         typer.echo("no keys are configured: every caller may read every owner's picks")
     else:

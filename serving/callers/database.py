@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache, partial
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from recsys.errors import UsageError
 from serving.callers.audit import AuditError, Transactions
-from serving.store.opening import open_engine
+from serving.store.opening import check_url, open_engine
 from serving.store.seam import StoreError
 
 
@@ -24,9 +25,13 @@ def transactions_of(url: str) -> Transactions:
 
 
 def readings_of(url: str) -> Transactions:
-    """The same for those who only look: they never wait for a writer, and no writer for them."""
-    engine = _engine(url)
-    return lambda: _transaction(engine, reads=True)
+    """The same for those who only look: they never wait for a writer, and no writer for them.
+
+    The store is opened by the first that can; StoreError from each before. UsageError when it is no URL.
+    """
+    check_url(url)
+    engine = cache(partial(open_engine, url))  # what was raised is not kept
+    return lambda: _transaction(engine(), reads=True)
 
 
 def _engine(url: str) -> Engine:

@@ -36,6 +36,7 @@ class Doors:
     """What stands before every route.
 
     `ring`: the keys, None for a service without a store. `tokens`: what owner tokens are signed with.
+    `need_keys`: nobody is let in without a key, even while none was ever made.
     `per_key` and `per_person`: how often one caller may call. While no key was ever made the doors are open,
     and the server listens on loopback only. `form_secret`: what keys of forms are made with without `tokens`.
     """
@@ -47,22 +48,19 @@ class Doors:
     per_person: Allowance = PER_PERSON
     counts: CallCounts = field(default_factory=CallCounts)
     turnstile: Turnstile = field(default_factory=Turnstile)
+    need_keys: bool = False
     form_secret: bytes = field(default_factory=new_form_secret, repr=False)
 
     @property
     def are_open(self) -> bool:
-        """Whether nobody needs a key; ServiceError not_ready when that cannot be known."""
-        if self.ring is None:
-            return True
-        state = self.ring.state
-        if state == "unknown":
-            raise ServiceError("not_ready", "the keys cannot be read from the store; try again soon")
-        return state == "no keys"
+        """Whether nobody needs a key; False while that cannot be known."""
+        return not self.need_keys and (self.ring is None or self.ring.state == "no keys")
 
     def admit(self, request: Request, allowed: MayCall) -> str:
         """What this request is counted under; ServiceError when it may not go on.
 
-        unauthorized, forbidden or, above the caller's allowance, too_many_requests.
+        unauthorized, forbidden or, above the caller's allowance, too_many_requests; not_ready
+        where only a key would do and the keys cannot be read: an owner's token opens her calls all the same.
         """
         if self.are_open:
             return EVERYBODY
@@ -82,15 +80,21 @@ class Doors:
         return self.per_person if caller.role in SCOPE_OF else self.per_key
 
     def caller_of(self, request: Request, *, by_session: bool = False, by_console: bool = False) -> Caller:
-        """Whose key or token came; ServiceError unauthorized with one body for everything that is wrong."""
+        """Whose key or token came; ServiceError unauthorized with one body for everything that is wrong.
+
+        not_ready while the keys cannot be read, unless a token came: that one needs no store.
+        """
         credential = _credential_of(request)
         if credential is None and by_session:
             credential = session_token(request)
+        is_key = credential is not None and credential.startswith("sp_")
         caller = None
-        if credential is not None and credential.startswith("sp_") and self.ring is not None:
-            caller = self.ring.open(credential)
-        elif credential is not None and self.tokens is not None:
+        if credential is not None and not is_key and self.tokens is not None:
             caller = open_owner_token(self.tokens, credential, self.clock())
+        if caller is None and self.ring is not None and self.ring.state == "unknown":
+            raise ServiceError("not_ready", "the keys cannot be read from the store; try again soon")
+        if credential is not None and is_key and self.ring is not None:
+            caller = self.ring.open(credential)
         elif credential is None and by_console:
             caller = self.at_console(request)
         if caller is None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.callers.doors import Doors
-from serving.errors import ServiceError, error_response
+from serving.errors import error_response
 
 THIS_MACHINE = frozenset((b"localhost", b"127.0.0.1", b"[::1]"))
 ANY_HOST = "*"
@@ -40,13 +40,7 @@ class HostCheck:
 
     def _is_foreign(self, scope: Scope) -> bool:
         """Whether a Host came that is not ours; what sends none (HTTP/1.0) is no browser."""
-        if self._any or not self._are_open():
+        if self._any or not self._doors.are_open:
             return False
         named = (value for name, value in scope["headers"] if name == b"host")
         return any(_PORT.sub(b"", host.lower()) not in self._ours for host in named)
-
-    def _are_open(self) -> bool:
-        try:
-            return self._doors.are_open
-        except ServiceError:  # the keys cannot be read: every route that needs one refuses
-            return False

@@ -2,7 +2,8 @@
 
 A lookup never touches the store: an unknown prefix costs a guesser's request two hashes and nothing else. The
 number of the last audit row says whether anything changed; it is asked for several times a second, so that a
-revoked key is refused within one. Every worker holds all live keys, at most MAX_LIVE_KEYS.
+revoked key is refused within one. Every worker holds all live keys, at most MAX_LIVE_KEYS, and leaves a
+copy of them in a file for those that start while the store is down.
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Literal
 
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from recsys.errors import SharepicksError
-from serving.callers.api_keys import KEY, KeyRow, any_key_ever, live_keys, secret_hash
+from serving.callers.api_keys import KEY, any_key_ever, live_keys, secret_hash
 from serving.callers.audit import Transactions
+from serving.callers.keys_copy import KnownKeys, read_copy, write_copy
 from serving.callers.roles import Caller
 from serving.callers.schema import audit_head
 from serving.logs import describe_exception
@@ -30,27 +33,25 @@ LOOK_EVERY_S = 0.25
 READ_ALL_EVERY = timedelta(seconds=30)  # a row that was changed by hand leaves no act behind
 TRUSTED_WITHOUT_STORE = timedelta(minutes=10)
 NOBODY = bytes(32)
+NOT_OF_THE_STORE = -1  # the number of no act: once the store is back everything is read again
 
 log = logging.getLogger("sharepicks.callers")
 
 
-@dataclass(frozen=True, slots=True)
-class _Ring:
-    """What was read: the number of the last act, the live keys by prefix, whether there ever was one."""
-
-    seq: int
-    by_id: dict[str, KeyRow]
-    any_ever: bool
-    read_time: datetime
-
-
 class KeyRing:
-    """Answers who a key is; `refresh` is called on a thread of its own, `open` on the event loop."""
+    """Answers who a key is; `refresh` is called on a thread of its own, `open` on the event loop.
 
-    def __init__(self, transactions: Transactions, clock: Callable[[], datetime]) -> None:
+    `copy`: the file that is read when the store cannot be, and written when keys were read; None: no file.
+    """
+
+    def __init__(
+        self, transactions: Transactions, clock: Callable[[], datetime], copy: Path | None = None
+    ) -> None:
         self._transactions = transactions
         self._clock = clock
-        self._ring: _Ring | None = None
+        self._copy = copy
+        self._copy_fails = False
+        self._ring: KnownKeys | None = None
         self._seen_time: datetime | None = None
         self._failing = False
 
@@ -65,25 +66,47 @@ class KeyRing:
 
     def refresh(self) -> None:
         """Read the keys when something changed; a store that cannot be reached leaves what was known."""
-        now = self._clock()
+        now, before = self._clock(), self._ring
         try:
             with self._transactions() as connection:
                 self._ring = self._read(connection, now)
         except (SQLAlchemyError, SharepicksError) as error:
+            if self._ring is None and not self._failing:
+                self._take_copy(now)
             if not self._failing:
                 log.warning("keys_unreadable", extra={"fields": describe_exception(error)})
             self._failing = True
             return
         self._failing = False
         self._seen_time = now
+        if self._ring is not before:
+            self._leave_copy(self._ring)
 
-    def _read(self, connection: Connection, now: datetime) -> _Ring:
+    def _take_copy(self, now: datetime) -> None:
+        """Go on with what a worker before knew, as long as that one itself would have."""
+        known = None if self._copy is None else read_copy(self._copy)
+        if known is not None and known.read_time <= now <= known.read_time + TRUSTED_WITHOUT_STORE:
+            self._ring = replace(known, seq=NOT_OF_THE_STORE)
+            self._seen_time = known.read_time
+
+    def _leave_copy(self, known: KnownKeys) -> None:
+        if self._copy is None:
+            return
+        try:
+            write_copy(self._copy, known)
+            self._copy_fails = False
+        except OSError as error:
+            if not self._copy_fails:
+                log.warning("keys_copy_unwritable", extra={"fields": describe_exception(error)})
+            self._copy_fails = True
+
+    def _read(self, connection: Connection, now: datetime) -> KnownKeys:
         known = self._ring
         seq = connection.execute(select(audit_head.c.seq)).scalar() or 0
         if known is not None and known.seq == seq and now - known.read_time < READ_ALL_EVERY:
             return known
         any_ever = any_key_ever(connection) or (known is not None and known.any_ever)
-        return _Ring(seq, {row.key_id: row for row in live_keys(connection, now)}, any_ever, now)
+        return KnownKeys(seq, {row.key_id: row for row in live_keys(connection, now)}, any_ever, now)
 
     def open(self, key: str) -> Caller | None:
         """Whose key this is, compared in constant time; None when it opens nothing at this moment."""

@@ -107,10 +107,7 @@ def doors_of(request: Request) -> Doors:
 
 def is_open(request: Request) -> bool:
     """Whether nobody needs a key; False while that cannot be known."""
-    try:
-        return doors_of(request).are_open
-    except ServiceError:
-        return False
+    return doors_of(request).are_open
 
 
 def who_looks(request: Request) -> Caller | None:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from recsys.errors import UsageError
 from serving.store.migrate import is_made, migrate
-from serving.store.seam import RowWriter, StoreError, failed
+from serving.store.seam import RowWriter, failed
 from serving.store.store import Store
 
 SQLITE = "sqlite:///"
@@ -67,7 +67,7 @@ def _sqlite_parts(file: Path, *, must_exist: bool) -> Parts:
     if must_exist and not file.is_file():
         raise UsageError(NO_STORE)
     if not file.parent.is_dir():
-        raise StoreError("the folder of the store's file is not there; make it first")
+        raise UsageError("the folder of the store's file is not there; make it first")
     engine = sqlite_engine(file)
     with _let_go_of(engine):
         migrate(engine)

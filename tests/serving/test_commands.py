@@ -25,8 +25,8 @@ def test_help_shows_an_example(command: str) -> None:
     assert f"Example: sharepicks {command}" in result.output
 
 
-def test_serve_refuses_a_store_that_it_cannot_open(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="the store cannot be opened"):
+def test_serve_refuses_a_store_in_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="the folder of the store's file is not there; make it first"):
         run("serve", "--snapshots", str(tmp_path), "--store", f"sqlite:///{tmp_path}/no/where.db")
 
 

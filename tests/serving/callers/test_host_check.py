@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from asgi_caller import Answer, Caller
 from fake_snapshots import make_registry, open_fake
 from fastapi import Request
+from sqlalchemy import Connection
 
 from serving.app import create_app
+from serving.callers.audit import AuditError
 from serving.callers.connect import doors_from
 from serving.callers.doors import Doors
 from serving.callers.host_check import HostCheck
-from serving.errors import ServiceError
+from serving.callers.key_ring import KeyRing
+from serving.clock import utc_now
 from serving.service import Service
 from serving.settings import Settings
 from serving.shop.form_key import form_key
@@ -68,17 +73,17 @@ class ClosedDoors(Doors):
     are_open = False  # type: ignore[assignment]
 
 
-class UnknownDoors(Doors):
-    """Doors that cannot read whether there are keys."""
-
-    @property
-    def are_open(self) -> bool:
-        raise ServiceError("not_ready", "the keys cannot be read")
+@contextmanager
+def gone() -> Iterator[Connection]:
+    raise AuditError("the store is gone")
+    yield
 
 
 def test_with_keys_a_service_answers_by_any_name_for_the_key_decides(tmp_path: Path) -> None:
     assert ask(asker(tmp_path / "closed", ClosedDoors()), PICKS, "picks.example").status == 401
-    assert ask(asker(tmp_path / "unknown", UnknownDoors()), PICKS, "picks.example").status == 503
+    assert (
+        ask(asker(tmp_path / "unknown", Doors(KeyRing(gone, utc_now))), PICKS, "picks.example").status == 503
+    )
 
 
 def test_red_control_without_the_check_a_foreign_name_reads_picks(
