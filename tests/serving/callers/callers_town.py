@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +35,7 @@ from serving.callers.owner_tokens import (
 )
 from serving.callers.roles import Role
 from serving.errors import STATUS_OF
+from serving.routes_shares import new_link
 from serving.service import Service
 from serving.settings import Settings
 from serving.snapshots import Served
@@ -120,7 +122,15 @@ SEES: dict[str, frozenset[str]] = {
 }
 
 
-def make_town(folder: Path, *, per_key: Allowance = UNBOUND, per_person: Allowance = UNBOUND) -> Town:
+def make_town(
+    folder: Path,
+    *,
+    per_key: Allowance = UNBOUND,
+    per_person: Allowance = UNBOUND,
+    registry: Path | None = None,
+    open_snapshot: Callable[[Path], Served] = open_canaries,
+    make_id: Callable[[], str] = new_link,
+) -> Town:
     """A town with a key or token of every kind, all made at NOW, where its clock stands."""
     store = f"sqlite:///{folder / 'store.db'}"
     transactions = transactions_of(store)
@@ -158,8 +168,8 @@ def make_town(folder: Path, *, per_key: Allowance = UNBOUND, per_person: Allowan
     ring = KeyRing(transactions, lambda: NOW)
     ring.refresh()
     doors = Doors(ring, secrets, lambda: NOW, per_key=per_key, per_person=per_person)
-    settings = Settings(snapshots=make_registry(folder / "snapshots"), store=store)
-    app = create_app(settings, open_canaries, doors)
+    settings = Settings(snapshots=registry or make_registry(folder / "snapshots"), store=store)
+    app = create_app(settings, open_snapshot, doors, lambda: NOW, make_id)
     service: Service = app.state.service
     service.store.refresh()
     service.metrics.snapshot_looked_at(service.keeper.refresh(), service.keeper.served)
@@ -179,9 +189,9 @@ def make_town(folder: Path, *, per_key: Allowance = UNBOUND, per_person: Allowan
     return Town(app, {"anonymous": None} | bearers | sessions)
 
 
-def targets_of(app: FastAPI) -> list[tuple[str, str]]:
+def targets_of(app: FastAPI, *more: str) -> list[tuple[str, str]]:
     """Method and path of every mounted route × every id, in several spellings, of owners and suppliers."""
-    people = (*OWNERS, *SUPPLIERS, "nobody", "p1")
+    people = (*OWNERS, *SUPPLIERS, "nobody", "p1", *more)
     spelled = {
         spelling
         for name in people
