@@ -99,7 +99,7 @@ def shares_router(
         LINKS + "{share_link_id}",
         summary="Counts the click and leads to the storefront",
         status_code=302,
-        responses=errors("not_found", "internal", "store_unavailable"),
+        responses=errors("invalid", "not_found", "internal", "store_unavailable"),
         openapi_extra={"parameters": [path_id("share_link_id", "the end of a share's link")]},
     )
     @anybody_may_call
